@@ -1,0 +1,81 @@
+/** The audit port: what the session tells, and what it may wait for. */
+import type { PlanFacts, Refusal } from '../enforce/types.js';
+
+export interface SessionIdentity {
+  /** Unique per connection. */
+  readonly id: string;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly upstream: { readonly host: string; readonly port: number };
+  readonly exempt: boolean;
+  readonly role: string | undefined;
+  readonly purpose: string | undefined;
+  readonly legalBasis: string | undefined;
+  readonly policy: { readonly name: string; readonly version: string };
+}
+
+export interface StatementRecord {
+  readonly session: SessionIdentity;
+  readonly auditText: string;
+  readonly shapeId: string;
+  readonly command: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly decision: 'forward' | 'rewrite' | 'deny' | 'observe';
+  /** Undefined for exempt sessions. */
+  readonly facts: PlanFacts | undefined;
+}
+
+export interface StatementOutcome {
+  readonly status: 'success' | 'failure' | 'refused' | 'interrupted';
+  readonly rows: number;
+  readonly sqlstate: string | undefined;
+  readonly refusal: Refusal | undefined;
+  readonly durationMs: number;
+}
+
+/** Opaque to the session; carried from intent to outcome. */
+export interface AuditTicket {
+  readonly uid: string;
+  /** Undefined: go ahead. A promise: wait; a rejection means the statement must be refused (57P03). */
+  readonly ready: Promise<void> | undefined;
+}
+
+export type LifecycleEvent =
+  | { readonly kind: 'session-open'; readonly session: SessionIdentity }
+  | {
+      readonly kind: 'session-close';
+      readonly session: SessionIdentity;
+      readonly reason: string;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'login-failed';
+      readonly user: string;
+      readonly database: string;
+      readonly client: { readonly address: string; readonly port: number };
+      readonly sqlstate: string;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'guard-trip';
+      readonly session: SessionIdentity;
+      readonly table: number;
+      readonly column: number;
+    }
+  | {
+      readonly kind: 'policy-load';
+      readonly result: 'loaded' | 'kept-last-good';
+      readonly name: string;
+      readonly version: string;
+      readonly problems: number;
+    };
+
+export interface AuditPort {
+  /** Before the statement goes upstream. */
+  intent(record: StatementRecord): AuditTicket;
+  /** Before the client gets the end of the result. A promise must be awaited before the end is sent on. */
+  outcome(ticket: AuditTicket, record: StatementRecord, outcome: StatementOutcome): Promise<void> | undefined;
+  lifecycle(event: LifecycleEvent): void;
+}

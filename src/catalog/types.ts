@@ -1,0 +1,110 @@
+/**
+ * The database's structure as one immutable snapshot. It knows names, types and keys; never a row.
+ * Every name and type text in it is spelled with an empty search_path, so it is schema-qualified unless in pg_catalog.
+ */
+
+export type Oid = number;
+
+/** pg_class.relkind in words (PostgreSQL manual, 53.11 pg_class). */
+export type RelationKind =
+  | 'table'
+  | 'partitioned-table'
+  | 'view'
+  | 'materialized-view'
+  | 'foreign-table'
+  | 'sequence'
+  | 'composite-type'
+  | 'index'
+  | 'toast';
+
+export interface Column {
+  /** pg_attribute.attnum, from 1. */
+  readonly attnum: number;
+  readonly name: string;
+  readonly typeOid: Oid;
+  readonly typmod: number;
+  /** format_type(atttypid, atttypmod), e.g. `character varying(200)` or `public.mood`. */
+  readonly type: string;
+  /** The type below any domain, with its typmod; equals typeOid/type when there is no domain. */
+  readonly baseTypeOid: Oid;
+  readonly baseType: string;
+  /** pg_type.typcategory of the base type: S string, N number, D date/time, B boolean, A array, U user, E enum, I network, T timespan, … */
+  readonly typeCategory: string;
+  /** pg_type.typname of the base type, without schema and typmod: `varchar`, `int4`, `jsonb`. */
+  readonly baseTypeName: string;
+  readonly notNull: boolean;
+  readonly generated: boolean;
+  readonly hasDefault: boolean;
+}
+
+export interface Key {
+  readonly columns: readonly number[]; // attnums in index order
+  readonly primary: boolean;
+}
+
+export interface IndexFacts {
+  /** attnums in index order; 0 for an expression. */
+  readonly columns: readonly number[];
+  readonly unique: boolean;
+  readonly partial: boolean;
+}
+
+export interface Relation {
+  readonly oid: Oid;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly rowTypeOid: Oid;
+  /** Live columns in attnum order; dropped ones are absent, so attnums may have gaps. */
+  readonly columns: readonly Column[];
+  readonly keys: readonly Key[]; // unique, non-partial, on plain columns
+  readonly indexes: readonly IndexFacts[];
+  /** Direct parents by pg_inherits (partitions and inheritance alike). */
+  readonly parents: readonly Oid[];
+  /** pg_get_viewdef of a view or materialized view. */
+  readonly definition: string | undefined;
+  readonly persistence: 'permanent' | 'unlogged' | 'temporary';
+  readonly comment: string | undefined;
+}
+
+/** A function outside pg_catalog (and information_schema). */
+export interface UserFunction {
+  readonly oid: Oid;
+  readonly schema: string;
+  readonly name: string;
+  /** Identity arguments as pg_get_function_identity_arguments prints them. */
+  readonly signature: string;
+  readonly language: string; // 'internal' | 'c' | 'sql' | 'plpgsql' | …
+  readonly extension: string | undefined;
+}
+
+/** An operator outside pg_catalog. */
+export interface UserOperator {
+  readonly oid: Oid;
+  readonly schema: string;
+  readonly name: string;
+  readonly functionLanguage: string;
+  readonly extension: string | undefined;
+}
+
+export interface Catalog {
+  /** Changes whenever the structure does: a hash over the snapshot's rows. */
+  readonly version: string;
+  readonly database: string;
+  /** server_version_num, e.g. 150018. */
+  readonly serverVersion: number;
+  /** Epoch milliseconds. */
+  readonly loadedAt: number;
+  readonly relations: readonly Relation[];
+  relation(schema: string, name: string): Relation | undefined;
+  relationByOid(oid: Oid): Relation | undefined;
+  /** Direct and indirect children by inheritance or partitioning. */
+  descendants(oid: Oid): readonly Relation[];
+  hasSchema(name: string): boolean;
+  /** True when pg_catalog has at least one function of this name. */
+  hasBuiltinFunction(name: string): boolean;
+  userFunctions(name: string): readonly UserFunction[];
+  userOperators(name: string): readonly UserOperator[];
+  /** Non-pg_catalog types (domains, enums, composites, extension types): schema-qualified lookups of a name. */
+  userTypes(name: string): readonly { readonly schema: string; readonly oid: Oid }[];
+}

@@ -1,0 +1,133 @@
+/** What enforce() takes and gives. The session, explain, the policy tests and the benches share these. */
+import type { BoundPolicy } from '../policy/types.js';
+import type { SearchPath } from '../resolve/types.js';
+import type { Catalog } from '../catalog/types.js';
+import type { ByteString } from '../sql/types.js';
+
+declare const enforcedBrand: unique symbol;
+
+/** SQL that may go upstream for a governed session. Only the enforce station makes one. */
+export type EnforcedSql = ByteString & { readonly [enforcedBrand]: 'EnforcedSql' };
+
+/** Who asks, as far as a decision depends on it. */
+export interface SessionFacts {
+  readonly user: string;
+  readonly database: string;
+  readonly role: string;
+  readonly purpose: string;
+  readonly actor: ReadonlyMap<string, string>;
+  readonly searchPath: SearchPath;
+}
+
+/** Why a statement is refused; expected, so a value and not an exception. */
+export interface Refusal {
+  /** Key into errors/catalog.ts. */
+  readonly code: RefusalCode;
+  readonly sqlstate: string;
+  /** Without the `pgveil: ` prefix; lower case, no full stop, never a value or literal. */
+  readonly message: string;
+  readonly detail: string;
+  readonly hint: string;
+  /** The policy rule, or the fixed rule of pgveil, that decided. */
+  readonly rule: string;
+}
+
+export type RefusalCode =
+  | 'statement-not-allowed'
+  | 'function-not-allowed'
+  | 'operator-not-allowed'
+  | 'relation-denied'
+  | 'column-denied'
+  | 'catalog-denied'
+  | 'write-not-supported'
+  | 'shape-not-supported'
+  | 'setting-not-allowed'
+  | 'unknown-relation'
+  | 'sql-problem'
+  | 'statement-too-large'
+  | 'unknown-prepared-statement'
+  | 'catalog-stale'
+  | 'audit-unavailable'
+  | 'rewrite-mismatch';
+
+/** How an output column leaves the proxy. */
+export type OutputExposure =
+  | { readonly name: string; readonly exposure: 'clear' }
+  | { readonly name: string; readonly exposure: 'masked'; readonly mask: string; readonly label: string }
+  | { readonly name: string; readonly exposure: 'unknown' };
+
+/** What a statement does to the session once the server has completed it. */
+export type SessionEffect =
+  | { readonly kind: 'set-search-path'; readonly path: SearchPath | undefined; readonly local: boolean } // undefined: back to the log-in's
+  | { readonly kind: 'prepare'; readonly name: string }
+  | { readonly kind: 'execute'; readonly name: string }
+  | { readonly kind: 'deallocate'; readonly name: string | undefined } // undefined: all
+  | { readonly kind: 'declare-cursor'; readonly name: string }
+  | { readonly kind: 'fetch'; readonly name: string }
+  | { readonly kind: 'close-cursor'; readonly name: string | undefined }
+  | { readonly kind: 'discard-all' }
+  | {
+      readonly kind: 'transaction';
+      readonly what: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollback-to';
+    };
+
+/** What the audit, the guard and the metrics need to know of a planned statement. */
+export interface PlanFacts {
+  /** PostgreSQL's word: SELECT, INSERT, COPY, SET, … */
+  readonly command: string;
+  /** It reads or writes protected data, so strict durability wants its intent on disk first. */
+  readonly protectedData: boolean;
+  /** Schema-qualified names. */
+  readonly tables: readonly string[];
+  /** `schema.table.column` → how it was shown. Only columns of protected relations that the statement reads. */
+  readonly columns: Readonly<Record<string, 'clear' | 'masked' | 'denied'>>;
+  readonly maskedLabels: readonly string[];
+  readonly rules: readonly string[];
+  readonly outputs: readonly OutputExposure[] | undefined;
+  /**
+   * `tableOid:attnum` of base columns that must not stand in a RowDescription of this statement:
+   * a field that claims to be one is a bug of ours, and the guard cuts the connection.
+   */
+  readonly forbiddenFields: ReadonlySet<string>;
+  readonly consent: { readonly purpose: string; readonly source: string } | undefined;
+  readonly effect: SessionEffect | undefined;
+}
+
+export type Plan =
+  /** Sent as it came (comments blanked): nothing protected is touched, names were already qualified or are none. */
+  | { readonly kind: 'forward'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
+  | { readonly kind: 'rewrite'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
+  | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly facts: PlanFacts };
+
+/** Catalog and policy that belong together: `policy.catalogVersion === catalog.version`. */
+export interface EnforceContext {
+  readonly catalog: Catalog;
+  readonly policy: BoundPolicy;
+}
+
+/** A whole query text (one Query or Parse message) after enforcement. */
+export interface QueryPlan {
+  /** One per statement, in order; empty for an empty query. */
+  readonly plans: readonly Plan[];
+  /** Literals removed, comments dropped; for the audit and the logs. */
+  readonly auditText: string;
+  /** Hex, equal for equal shapes. */
+  readonly shapeId: string;
+  /** sqlcommenter tags, decoded. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly cache: 'hit' | 'miss';
+  /** Changes with policy, catalog, role or purpose; a prepared statement of another epoch must be planned again. */
+  readonly epoch: string;
+}
+
+/** Lex, look up, parse, enforce. A promise only when a large statement has to be parsed in a worker. */
+export interface Planner {
+  plan(sql: Uint8Array, session: SessionFacts, context: EnforceContext): QueryPlan | Promise<QueryPlan>;
+  /** For exempt sessions: audit text and shape only; never fails, never refuses, never parses. */
+  describe(sql: Uint8Array): {
+    readonly auditText: string;
+    readonly shapeId: string;
+    readonly command: string;
+    readonly tags: Readonly<Record<string, string>>;
+  };
+}

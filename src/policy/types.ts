@@ -1,0 +1,143 @@
+/**
+ * What a policy says of a relation, for one role and purpose, after it was bound to a catalog.
+ * Decisions are data; turning them into SQL is the rewrite station's work.
+ */
+import type { Oid, Relation } from '../catalog/types.js';
+
+/** A place in a policy or config file. Lines and columns count from 1. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface PolicyProblem {
+  readonly place: SourcePlace;
+  readonly severity: 'error' | 'warning';
+  /** Stable identifier, e.g. `unknown-column`. */
+  readonly code: string;
+  /** The offending text as written. */
+  readonly text: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** SQL over one value. `value` is an SQL expression of the column's exact type; the result has the same type and typmod. */
+export type MaskSql = (value: string) => string;
+
+export type ColumnDecision =
+  | { readonly kind: 'clear'; readonly label: string | undefined }
+  | { readonly kind: 'masked'; readonly label: string; readonly mask: string; readonly sql: MaskSql }
+  | { readonly kind: 'denied'; readonly label: string | undefined };
+
+/** From a protected relation's row to the key of its data subject. */
+export interface SubjectPath {
+  /** Column of the protected relation. */
+  readonly column: number;
+  /** Hops along foreign keys: match `column` so far with `relation.match`, go on with `relation.next`. */
+  readonly hops: readonly { readonly relation: Relation; readonly match: number; readonly next: number }[];
+}
+
+/**
+ * A policy's own SQL condition, validated against one relation and safe to print: operators and functions are
+ * qualified with pg_catalog, column references go through `column`.
+ */
+export interface PolicyCondition {
+  readonly relation: Relation;
+  /** Attributes of the actor that it reads; any that is missing means that no row passes. */
+  readonly attributes: readonly string[];
+  /** Boolean SQL. `alias` is the quoted alias of `relation` where it is used. Undefined when an attribute is missing. */
+  sql(alias: string, actor: ReadonlyMap<string, string>): string | undefined;
+}
+
+/** One condition under which a row may be seen. All guards of a relation must hold. */
+export type RowGuard =
+  | {
+      readonly kind: 'consent';
+      readonly rule: string;
+      /** opt-in: a given row is needed. opt-out: a given row (an objection) hides. */
+      readonly sense: 'opt-in' | 'opt-out';
+      readonly source: Relation;
+      /** history: the newest row per subject and purpose decides. single: at most one row exists. */
+      readonly shape: 'history' | 'single';
+      readonly subject: number;
+      readonly purpose: number;
+      readonly status: number;
+      readonly recordedAt: number | undefined;
+      readonly expiresAt: number | undefined;
+      readonly given: readonly string[];
+      /** The value of consents.purpose. */
+      readonly purposeValue: string;
+      readonly path: SubjectPath;
+    }
+  | {
+      /** A condition over the subject's own table: `when` of a purpose (expected true) or of `restricted` (expected false). */
+      readonly kind: 'subject-condition';
+      readonly rule: string;
+      readonly condition: PolicyCondition;
+      readonly expected: boolean;
+      /** Undefined when the guarded relation is the subject's table itself. */
+      readonly path: SubjectPath | undefined;
+      /** The subject table's key column. */
+      readonly key: number;
+    }
+  | { readonly kind: 'retention'; readonly rule: string; readonly column: number; readonly keep: string } // an interval
+  | { readonly kind: 'rows'; readonly rule: string; readonly condition: PolicyCondition };
+
+export type RelationDecision =
+  /** Nothing of it is protected for this role. */
+  | { readonly access: 'open' }
+  | { readonly access: 'denied'; readonly rule: string; readonly reason: string; readonly hint: string }
+  | {
+      readonly access: 'protected';
+      /** One entry per live column, by attnum. */
+      readonly columns: ReadonlyMap<number, ColumnDecision>;
+      readonly guards: readonly RowGuard[];
+      /** Columns that stay bare although rows are guarded: subject keys and keys that lead to them, where clear. */
+      readonly linkable: ReadonlySet<number>;
+      readonly rules: readonly string[];
+      /** The column that holds the data subject's key, when the row itself carries it. */
+      readonly subjectColumn: number | undefined;
+    };
+
+export interface SessionRule {
+  readonly place: SourcePlace;
+  readonly exempt: boolean;
+  readonly audit: 'statements' | 'connections';
+  readonly role: string | undefined;
+  readonly purpose: string | undefined;
+}
+
+/** A purpose as the audit event reports it. */
+export interface PurposeFacts {
+  readonly name: string;
+  readonly legalBasis: string;
+  readonly consentPurpose: string | undefined;
+  readonly consentSource: string | undefined;
+}
+
+/** A policy set tied to one catalog. Immutable; swapped whole on reload. */
+export interface BoundPolicy {
+  readonly name: string;
+  /** Hash over the policy files' canonical content. */
+  readonly version: string;
+  readonly catalogVersion: string;
+  readonly mode: 'enforce' | 'observe';
+  readonly roles: ReadonlyMap<string, { readonly purposes: readonly string[] }>;
+  readonly purposes: ReadonlyMap<string, PurposeFacts>;
+  /** Fully qualified functions outside pg_catalog that governed sessions may call, e.g. `public.score`. */
+  readonly allowedFunctions: ReadonlySet<string>;
+  /** Memoised; the same arguments give the same object. Unknown role, purpose or relation: denied. */
+  decide(role: string, purpose: string, relation: Oid): RelationDecision;
+}
+
+/** The policy files, validated in themselves. Binding to a catalog may still find problems. */
+export interface PolicySet {
+  readonly name: string;
+  readonly version: string;
+  matchSession(who: {
+    readonly user: string;
+    readonly database: string;
+    readonly address: string;
+  }): SessionRule | undefined;
+}
