@@ -123,6 +123,8 @@ export interface QueryPlan {
 /** Lex, look up, parse, enforce. A promise only when a large statement has to be parsed in a worker. */
 export interface Planner {
   plan(sql: Uint8Array, session: SessionFacts, context: EnforceContext): QueryPlan | Promise<QueryPlan>;
+  /** What QueryPlan.epoch would be for this session now; memoised, so cheap enough for every Bind. */
+  epoch(session: SessionFacts, context: EnforceContext): string;
   /** For exempt sessions: audit text and shape only; never fails, never refuses, never parses. */
   describe(sql: Uint8Array): {
     readonly auditText: string;
