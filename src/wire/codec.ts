@@ -1,0 +1,33 @@
+/** What every message file provides, and the checks that all frames share. It knows no single message. */
+import { BodyReader } from './body-reader.js';
+import { BodyWriter } from './body-writer.js';
+import { ProtocolViolation } from './protocol-violation.js';
+
+/** decode(encode(m)) equals m, and encode(decode(f)) equals f byte by byte. */
+export interface Codec<M> {
+  /** Reads the body; whoever calls checks that nothing is left. */
+  readonly decode: (body: BodyReader) => M;
+  /** Writes the body, without type byte and length. */
+  readonly encode: (message: M, body: BodyWriter) => void;
+}
+
+/** A message without a body. */
+export function emptyCodec<const K extends string>(kind: K): Codec<{ readonly kind: K }> {
+  const message = { kind };
+  return { decode: () => message, encode: () => undefined };
+}
+
+/** A reader behind the header of a whole frame. */
+export function openFrame(frame: Buffer, what: string): BodyReader {
+  // INVARIANT(length-is-true): a length word that differs from the bytes present would desynchronise the peer.
+  if (frame.length < 5 || frame.readInt32BE(1) !== frame.length - 1)
+    throw new ProtocolViolation(`malformed ${what} message: its length word does not match`);
+  return new BodyReader(frame, 5, what);
+}
+
+/** A whole frame around a body. */
+export function encodeFrame<M>(type: number, codec: Codec<M>, message: M): Buffer {
+  const body = new BodyWriter().byte(type).int32(0);
+  codec.encode(message, body);
+  return body.setLength(1).finish();
+}
