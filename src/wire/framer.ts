@@ -8,6 +8,8 @@ import type { FrameSink, Verdict } from './frame-sink.js';
 import { type FrameTable, headerProblem, HOP, isOversized } from './frame-table.js';
 import { ProtocolViolation } from './protocol-violation.js';
 
+export type { FrameSink, Verdict };
+
 const HEADER_BYTES = 5;
 const NOTHING = Buffer.alloc(0);
 
