@@ -128,14 +128,16 @@ function cleanEnvironment(folder: string): Record<string, string> {
   return { PATH: ['/usr/bin', '/bin'].join(delimiter), HOME: folder, LC_ALL: 'C', TZ: 'UTC' };
 }
 
-/** The data do not outlive the run, so nothing is synced; the rest keeps two servers small beside each other. */
+/**
+ * The data do not outlive the machine's run, so nothing is synced (a crash of the server alone loses nothing committed even so);
+ * the rest keeps two servers small beside each other.
+ */
 function settingsFile(port: number, dataDir: string, options: PostgresOptions): string {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: dataDir,
     fsync: 'off',
-    synchronous_commit: 'off',
     full_page_writes: 'off',
     shared_buffers: '32MB',
     max_connections: '200',

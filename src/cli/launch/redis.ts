@@ -2,8 +2,7 @@
  * Starts a throw-away Redis for the demo and the tests, from Debian's redis-server.
  * It knows nothing of what is stored in it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,6 +59,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 
   const run = async (): Promise<ServerProcess> => {
+    const logged = await readFile(logFile, 'utf8').catch(() => '');
     const started = await startServerProcess({
       command,
       args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
@@ -68,7 +68,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       logFile,
       orphanSignal: 'KILL',
     });
-    await untilReady(started, port, logFile);
+    await untilReady(started, logFile, logged.length);
     return started;
   };
 
@@ -96,39 +96,19 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
-async function untilReady(server: ServerProcess, port: number, logFile: string): Promise<void> {
+/**
+ * Its own log says when it is ready, after it has read its files. An answer on the port would prove less:
+ * it may come from another server there, and a password or TLS among the settings would refuse us.
+ */
+async function untilReady(server: ServerProcess, logFile: string, alreadyLogged: number): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
-    // The process is asked first: were the port another server's, ours would have ended and the other one answered.
-    const answer = await ping(port);
+    const log = await readFile(logFile, 'utf8');
+    if (log.slice(alreadyLogged).includes('Ready to accept connections')) return;
     if (server.hasEnded() || Date.now() > deadline) {
       await server.end('SIGKILL');
       throw new Error(`Redis did not start, its log says:\n${logTail(logFile)}`);
     }
-    if (answer.startsWith('+PONG')) return;
     await sleep(20);
   }
-}
-
-/** One inline PING; the empty string when nobody answers. While a file is being loaded the answer is an error. */
-function ping(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const finish = (answer: string): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(1_000, () => {
-      finish('');
-    });
-    socket.once('connect', () => {
-      socket.write('PING\r\n');
-    });
-    socket.once('data', (data) => {
-      finish(data.toString('latin1'));
-    });
-    socket.once('error', () => {
-      finish('');
-    });
-  });
 }

@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 
 export interface ServerCommand {
   readonly command: string;
@@ -81,7 +80,7 @@ function guardAgainstOrphan(pid: number, signal: string, folder: string): () => 
   guard.on('error', () => undefined);
   guard.unref();
   // The pipe must not keep our event loop alive. Its declared type is Writable; what stands behind it is a socket.
-  (guard.stdin as Socket).unref();
+  (guard.stdin as typeof guard.stdin & { unref(): void }).unref();
   return () => {
     guard.kill('SIGKILL');
   };
