@@ -1,0 +1,224 @@
+/**
+ * Builds the audit event (SPEC 6) of a statement as a draft of canonical JSON. What is the same for every statement of
+ * a session, or for every run of a plan, is rendered once and remembered with its object. Knows no files, no sequence.
+ *
+ * Never a row's value, never a literal: the only free text is the audit text, whose literals the lexer has removed.
+ */
+import { isIP } from 'node:net';
+import type { PlanFacts } from '../enforce/types.js';
+import type { SessionIdentity, StatementOutcome, StatementRecord } from './types.js';
+import { canonicalJson, canonicalString, type Json } from './canonical.js';
+import type { EventDraft } from './chain.js';
+import {
+  action,
+  activityOf,
+  CATEGORY_UID,
+  CLASS_UID,
+  OCSF_VERSION,
+  severity,
+  status,
+  type ActivityName,
+} from './ocsf.js';
+
+/** Who writes the events. */
+export interface EventSource {
+  readonly instance: string;
+  readonly version: string;
+}
+
+/** The parts that differ from event to event; the fragments are canonical JSON already. */
+export interface EventParts {
+  readonly uid: string;
+  readonly time: number;
+  readonly actionId: number;
+  readonly activity: ActivityName;
+  readonly severityId: number;
+  readonly statusId: number;
+  readonly status: string;
+  readonly statusCode: string | undefined;
+  readonly statusDetail: string | undefined;
+  readonly durationMs: number;
+  readonly rows: number | undefined;
+  readonly query: { readonly text: string; readonly shapeId: string };
+  readonly tags: Readonly<Record<string, string>>;
+  readonly session: SessionFragments;
+  readonly plan: PlanFragments;
+  /** A rule that stands in no plan: the refusal's. */
+  readonly extraRule: string | undefined;
+}
+
+export interface SessionFragments {
+  readonly actor: string;
+  readonly database: string;
+  readonly dstEndpoint: string;
+  readonly srcEndpoint: string;
+  readonly policy: string;
+  readonly correlationUid: string;
+  readonly legalBasis: string;
+  readonly purpose: string;
+  readonly role: string;
+}
+
+export interface PlanFragments {
+  readonly columns: string;
+  readonly consent: string;
+  readonly rules: readonly string[];
+  readonly rulesText: string;
+  readonly tables: string;
+}
+
+const sessionFragments = new WeakMap<SessionIdentity, SessionFragments>();
+const planFragments = new WeakMap<PlanFacts, PlanFragments>();
+
+export const NO_PLAN: PlanFragments = {
+  columns: '{}',
+  consent: 'null',
+  rules: [],
+  rulesText: '[]',
+  tables: '[]',
+};
+
+/** SPEC 6's action ids: 1 allowed, 2 denied, 3 observed, 4 modified. */
+const actionOf = {
+  forward: action.allowed,
+  rewrite: action.modified,
+  deny: action.denied,
+  observe: action.observed,
+} as const satisfies Record<StatementRecord['decision'], number>;
+
+const statusOf = {
+  success: { id: status.success, name: 'Success', severity: severity.informational },
+  failure: { id: status.failure, name: 'Failure', severity: severity.informational },
+  refused: { id: status.failure, name: 'Refused', severity: severity.medium },
+  interrupted: { id: status.other, name: 'Interrupted', severity: severity.medium },
+} as const satisfies Record<StatementOutcome['status'], { id: number; name: string; severity: number }>;
+
+/** What stands in the event of a statement whose process ended before its outcome was known. */
+export const INTERRUPTED: StatementOutcome = {
+  status: 'interrupted',
+  rows: 0,
+  sqlstate: undefined,
+  refusal: undefined,
+  durationMs: 0,
+};
+
+/** The event of one statement that was executed, refused or interrupted. */
+export function statementEvent(
+  source: EventSource,
+  uid: string,
+  time: number,
+  record: StatementRecord,
+  outcome: StatementOutcome,
+): EventDraft {
+  const state = statusOf[outcome.status];
+  return eventDraft(source, {
+    uid,
+    time,
+    actionId: outcome.status === 'refused' ? action.denied : actionOf[record.decision],
+    activity: activityOf(record.command, record.auditText),
+    severityId: state.severity,
+    statusId: state.id,
+    status: state.name,
+    statusCode: outcome.sqlstate ?? outcome.refusal?.sqlstate,
+    statusDetail: outcome.refusal?.message,
+    durationMs: outcome.durationMs,
+    // How many rows an interrupted statement returned is not known.
+    rows: outcome.status === 'interrupted' ? undefined : outcome.rows,
+    query: { text: record.auditText, shapeId: record.shapeId },
+    tags: record.tags,
+    session: fragmentsOfSession(record.session),
+    plan: record.facts === undefined ? NO_PLAN : fragmentsOfPlan(record.facts),
+    extraRule: outcome.refusal?.rule,
+  });
+}
+
+/** Joins the parts in canonical key order; test/unit/audit/event.test.ts compares with `canonicalize`. */
+export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
+  const { session, plan, activity } = parts;
+  const rules =
+    parts.extraRule === undefined || plan.rules.includes(parts.extraRule)
+      ? plan.rulesText
+      : canonicalJson([...plan.rules, parts.extraRule]);
+  return [
+    `{"action_id":${parts.actionId},"activity_id":${activity.id},"activity_name":${canonicalString(activity.name)}` +
+      `,"actor":${session.actor},"category_uid":${CATEGORY_UID},"class_uid":${CLASS_UID},"database":${session.database}` +
+      `,"dst_endpoint":${session.dstEndpoint},"duration":${Math.max(0, Math.round(parts.durationMs))}` +
+      `,"metadata":{"correlation_uid":${session.correlationUid},"product":${productText(source.version)}` +
+      `,"profiles":["security_control"],"sequence":`,
+    `,"uid":${canonicalString(parts.uid)},"version":"${OCSF_VERSION}"},"policy":${session.policy}` +
+      `,"query_info":{"query_string":${canonicalString(parts.query.text)},"uid":${canonicalString(parts.query.shapeId)}}` +
+      `,"severity_id":${parts.severityId},"src_endpoint":${session.srcEndpoint},"status":${canonicalString(parts.status)}` +
+      `,"status_code":${optional(parts.statusCode)},"status_detail":${optional(parts.statusDetail)}` +
+      `,"status_id":${parts.statusId},"time":${parts.time},"type_uid":${CLASS_UID * 100 + activity.id}` +
+      `,"unmapped":{"columns":${plan.columns},"consent":${plan.consent},`,
+    `"instance":${canonicalString(source.instance)},"legal_basis":${session.legalBasis},"prev":"`,
+    `","purpose":${session.purpose},"role":${session.role},"rows":${parts.rows ?? 'null'},"rules":${rules}` +
+      `,"subjects":null,"tables":${plan.tables},"tags":${canonicalJson(parts.tags)}}}`,
+  ];
+}
+
+/** Rendered once per session identity (a change of role or purpose makes a new identity). */
+export function fragmentsOfSession(session: SessionIdentity): SessionFragments {
+  let fragments = sessionFragments.get(session);
+  if (fragments === undefined) {
+    fragments = renderSession(session);
+    sessionFragments.set(session, fragments);
+  }
+  return fragments;
+}
+
+function renderSession(session: SessionIdentity): SessionFragments {
+  return {
+    actor: canonicalJson({
+      app_name: session.applicationName,
+      session: { uid: session.id },
+      user: { name: session.user },
+    }),
+    database: databaseText(session.database),
+    dstEndpoint: endpointText(session.upstream.host, session.upstream.port),
+    srcEndpoint: endpointText(session.client.address, session.client.port),
+    policy: canonicalJson({ name: session.policy.name, version: session.policy.version }),
+    correlationUid: canonicalString(session.id),
+    legalBasis: optional(session.legalBasis),
+    purpose: optional(session.purpose),
+    role: optional(session.role),
+  };
+}
+
+function fragmentsOfPlan(facts: PlanFacts): PlanFragments {
+  let fragments = planFragments.get(facts);
+  if (fragments === undefined) {
+    fragments = {
+      columns: canonicalJson(facts.columns),
+      consent: facts.consent === undefined ? 'null' : canonicalJson({ ...facts.consent }),
+      rules: facts.rules,
+      rulesText: canonicalJson(facts.rules),
+      tables: canonicalJson(facts.tables),
+    };
+    planFragments.set(facts, fragments);
+  }
+  return fragments;
+}
+
+/** OCSF database type 1 is Relational. */
+export function databaseText(name: string): string {
+  return canonicalJson({ name, type_id: 1 });
+}
+
+/** OCSF wants an address under `ip`, a host's name under `hostname`; a Unix socket has neither. */
+export function endpointText(host: string, port: number): string {
+  const endpoint: Record<string, Json> = {};
+  if (isIP(host) !== 0) endpoint['ip'] = host;
+  else if (host === '' || host.startsWith('/')) endpoint['name'] = 'local';
+  else endpoint['hostname'] = host;
+  if (port > 0) endpoint['port'] = port;
+  return canonicalJson(endpoint);
+}
+
+export function optional(value: string | undefined): string {
+  return value === undefined ? 'null' : canonicalString(value);
+}
+
+function productText(version: string): string {
+  return `{"name":"pgveil","vendor_name":"pgveil","version":${canonicalString(version)}}`;
+}

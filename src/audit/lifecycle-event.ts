@@ -1,0 +1,131 @@
+/**
+ * Builds the events that belong to no statement: sessions opened and closed, failed log-ins, guard trips, policy loads.
+ * Same draft, same fields as a statement's event, so that a reader needs one shape only.
+ */
+import type { LifecycleEvent } from './types.js';
+import { canonicalJson, canonicalString } from './canonical.js';
+import type { EventDraft } from './chain.js';
+import {
+  databaseText,
+  endpointText,
+  eventDraft,
+  fragmentsOfSession,
+  NO_PLAN,
+  type EventParts,
+  type EventSource,
+  type SessionFragments,
+} from './event.js';
+import { action, activity, severity, status } from './ocsf.js';
+
+/** The event of something that happened to a session or to pgveil itself. */
+export function lifecycleEvent(
+  source: EventSource,
+  uid: string,
+  time: number,
+  event: LifecycleEvent,
+): EventDraft {
+  return eventDraft(source, { ...base(uid, time), ...partsOf(source, event) });
+}
+
+type Particular = Pick<EventParts, 'activity' | 'session'> & Partial<EventParts>;
+
+function partsOf(source: EventSource, event: LifecycleEvent): Particular {
+  switch (event.kind) {
+    case 'session-open':
+      return {
+        activity: { id: activity.connect, name: 'Connect' },
+        session: fragmentsOfSession(event.session),
+      };
+    case 'session-close':
+      return {
+        activity: { id: activity.other, name: 'Disconnect' },
+        session: fragmentsOfSession(event.session),
+        durationMs: event.durationMs,
+        statusDetail: event.reason,
+      };
+    case 'login-failed':
+      return {
+        activity: { id: activity.connect, name: 'Connect' },
+        session: failedLogin(event),
+        actionId: action.denied,
+        severityId: severity.medium,
+        statusId: status.failure,
+        status: 'Failure',
+        statusCode: event.sqlstate,
+        statusDetail: event.reason,
+      };
+    case 'guard-trip':
+      return {
+        activity: { id: activity.other, name: 'Guard trip' },
+        session: fragmentsOfSession(event.session),
+        actionId: action.denied,
+        severityId: severity.critical,
+        statusId: status.failure,
+        status: 'Failure',
+        statusDetail: `masked column ${event.column} of table oid ${event.table} in a row description; connection cut`,
+      };
+    case 'policy-load':
+      return {
+        activity: { id: activity.other, name: 'Policy load' },
+        session: policyLoad(source, event),
+        severityId: event.result === 'loaded' ? severity.informational : severity.medium,
+        statusId: event.result === 'loaded' ? status.success : status.failure,
+        status: event.result === 'loaded' ? 'Success' : 'Failure',
+        statusDetail:
+          event.result === 'loaded' ? undefined : `last good policy kept; ${event.problems} problems found`,
+      };
+  }
+}
+
+function base(uid: string, time: number): Omit<EventParts, 'activity' | 'session'> {
+  return {
+    uid,
+    time,
+    actionId: action.allowed,
+    severityId: severity.informational,
+    statusId: status.success,
+    status: 'Success',
+    statusCode: undefined,
+    statusDetail: undefined,
+    durationMs: 0,
+    rows: undefined,
+    query: { text: '', shapeId: '' },
+    tags: {},
+    plan: NO_PLAN,
+    extraRule: undefined,
+  };
+}
+
+function failedLogin(event: Extract<LifecycleEvent, { kind: 'login-failed' }>): SessionFragments {
+  return {
+    ...noSession,
+    actor: canonicalJson({ app_name: '', session: { uid: '' }, user: { name: event.user } }),
+    database: databaseText(event.database),
+    srcEndpoint: endpointText(event.client.address, event.client.port),
+  };
+}
+
+function policyLoad(
+  source: EventSource,
+  event: Extract<LifecycleEvent, { kind: 'policy-load' }>,
+): SessionFragments {
+  return {
+    ...noSession,
+    actor: canonicalJson({ app_name: 'pgveil', session: { uid: '' }, user: { name: 'pgveil' } }),
+    srcEndpoint: canonicalJson({ name: source.instance }),
+    policy: canonicalJson({ name: event.name, version: event.version }),
+  };
+}
+
+const noSession: SessionFragments = {
+  actor: canonicalJson({ app_name: '', session: { uid: '' }, user: { name: '' } }),
+  // A policy holds for every database; OCSF wants one named.
+  database: databaseText('*'),
+  dstEndpoint: canonicalJson({ name: 'pgveil' }),
+  srcEndpoint: canonicalJson({ name: 'pgveil' }),
+  policy: canonicalJson({ name: '', version: '' }),
+  correlationUid: canonicalString(''),
+  legalBasis: 'null',
+  purpose: 'null',
+  role: 'null',
+};

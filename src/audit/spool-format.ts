@@ -1,0 +1,107 @@
+/**
+ * The bytes of a spool segment: checksummed records behind a fixed header, and the names of the files. Pure; does no I/O.
+ *
+ * A record: magic (2) · kind (1) · length of the uid (1) · length of the body (4) · crc32 (4) · sequence (8, double) ·
+ * time (8, double) · body, which is the uid in ASCII and then JSON in UTF-8. The checksum covers all but itself.
+ * The first record of a segment is its header, so that recovery needs to read the newest segments only.
+ */
+import { crc32 } from 'node:zlib';
+
+export const HEADER_BYTES = 28;
+const MAGIC = 0x7056;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** `cancel` closes an intent whose statement was refused because its sync failed. */
+export const recordKind = { header: 1, intent: 2, event: 3, cancel: 4 } as const;
+export type RecordKind = (typeof recordKind)[keyof typeof recordKind];
+
+export interface SpoolRecord {
+  readonly kind: RecordKind;
+  readonly uid: string;
+  /** 0 for everything but events. */
+  readonly sequence: number;
+  readonly time: number;
+  readonly json: string;
+}
+
+/** What the first record of a segment says about everything before it. */
+export interface SegmentHeader {
+  readonly instance: string;
+  /** Of the last event before this segment. */
+  readonly sequence: number;
+  readonly prev: string;
+  /** Statements under way: uid → number of the segment that holds the intent. */
+  readonly open: Readonly<Record<string, number>>;
+}
+
+export function encodeRecord(record: SpoolRecord): Buffer {
+  const jsonBytes = Buffer.byteLength(record.json);
+  const bodyBytes = record.uid.length + jsonBytes;
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + bodyBytes);
+  bytes.writeUInt16LE(MAGIC, 0);
+  bytes.writeUInt8(record.kind, 2);
+  bytes.writeUInt8(record.uid.length, 3);
+  bytes.writeUInt32LE(bodyBytes, 4);
+  bytes.writeDoubleLE(record.sequence, 12);
+  bytes.writeDoubleLE(record.time, 20);
+  bytes.write(record.uid, HEADER_BYTES, 'latin1');
+  bytes.write(record.json, HEADER_BYTES + record.uid.length, 'utf8');
+  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 8);
+  return bytes;
+}
+
+export type Decoded =
+  | { readonly kind: 'record'; readonly record: SpoolRecord; readonly next: number }
+  /** The bytes end before the record does. */
+  | { readonly kind: 'short' }
+  | { readonly kind: 'damaged' };
+
+/** The record that starts at `offset`. */
+export function decodeRecord(bytes: Buffer, offset: number): Decoded {
+  if (bytes.length - offset < HEADER_BYTES) return { kind: 'short' };
+  const bodyBytes = bytes.readUInt32LE(offset + 4);
+  const uidBytes = bytes.readUInt8(offset + 3);
+  if (bytes.readUInt16LE(offset) !== MAGIC || bodyBytes > MAX_BODY_BYTES || uidBytes > bodyBytes)
+    return { kind: 'damaged' };
+  const next = offset + HEADER_BYTES + bodyBytes;
+  if (next > bytes.length) return { kind: 'short' };
+  const kind = bytes.readUInt8(offset + 2);
+  if (!isRecordKind(kind) || bytes.readUInt32LE(offset + 8) !== checksum(bytes, offset, next))
+    return { kind: 'damaged' };
+  const body = offset + HEADER_BYTES;
+  const record = {
+    kind,
+    uid: bytes.toString('latin1', body, body + uidBytes),
+    sequence: bytes.readDoubleLE(offset + 12),
+    time: bytes.readDoubleLE(offset + 20),
+    json: bytes.toString('utf8', body + uidBytes, next),
+  };
+  return { kind: 'record', record, next };
+}
+
+/** The next offset behind `offset` where a whole, valid record starts; undefined when there is none. */
+export function findRecord(bytes: Buffer, offset: number): number | undefined {
+  for (let at = offset + 1; at <= bytes.length - HEADER_BYTES; at++) {
+    if (bytes.readUInt16LE(at) === MAGIC && decodeRecord(bytes, at).kind === 'record') return at;
+  }
+  return undefined;
+}
+
+function checksum(bytes: Buffer, start: number, end: number): number {
+  const head = crc32(bytes.subarray(start, start + 8));
+  return crc32(bytes.subarray(start + 12, end), head);
+}
+
+function isRecordKind(kind: number): kind is RecordKind {
+  return kind >= recordKind.header && kind <= recordKind.cancel;
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(12, '0')}.seg`;
+}
+
+/** The number in a segment's file name; undefined for any other file. */
+export function segmentNumber(name: string): number | undefined {
+  const digits = /^(\d{12})\.seg$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

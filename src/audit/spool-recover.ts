@@ -1,0 +1,175 @@
+/**
+ * Reads a spool directory back after a stop or a crash: where to go on writing, the head of the hash chain, and the
+ * intents without an outcome. Cuts the torn tail that a crash leaves; bytes damaged in the middle stay where they are
+ * and are reported, since later records are still good.
+ */
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHAIN_START } from './chain.js';
+import {
+  decodeRecord,
+  findRecord,
+  recordKind,
+  segmentName,
+  segmentNumber,
+  type SegmentHeader,
+  type SpoolRecord,
+} from './spool-format.js';
+
+export interface OpenIntent {
+  readonly uid: string;
+  readonly segment: number;
+  readonly time: number;
+  readonly json: string;
+}
+
+export interface Recovered {
+  /** Undefined: a new spool. */
+  readonly last: { readonly segment: number; readonly bytes: number } | undefined;
+  readonly instance: string | undefined;
+  readonly sequence: number;
+  readonly prev: string;
+  readonly intents: readonly OpenIntent[];
+  /** Segment number → bytes. */
+  readonly segments: ReadonlyMap<number, number>;
+  /** Bytes of an unfinished write cut from the end. */
+  readonly tornBytes: number;
+  /** Places where a record is unreadable although later ones are not. */
+  readonly damage: readonly { readonly segment: number; readonly offset: number; readonly bytes: number }[];
+}
+
+export interface SegmentScan {
+  readonly records: readonly SpoolRecord[];
+  /** Where the last valid record ends. */
+  readonly end: number;
+  readonly damage: readonly { readonly offset: number; readonly bytes: number }[];
+}
+
+/** Every valid record of a segment's bytes. */
+export function scanSegment(bytes: Buffer): SegmentScan {
+  const records: SpoolRecord[] = [];
+  const damage: { offset: number; bytes: number }[] = [];
+  let offset = 0;
+  while (offset < bytes.length) {
+    const decoded = decodeRecord(bytes, offset);
+    if (decoded.kind === 'record') {
+      records.push(decoded.record);
+      offset = decoded.next;
+      continue;
+    }
+    // A length that was damaged looks like a short record, so look for a later one in both cases.
+    const next = findRecord(bytes, offset);
+    if (next === undefined) break;
+    damage.push({ offset, bytes: next - offset });
+    offset = next;
+  }
+  return { records, end: offset, damage };
+}
+
+/** Recovers the directory, which must be locked. */
+export function recoverSpool(directory: string): Recovered {
+  const segments = listSegments(directory);
+  const numbers = [...segments.keys()];
+  let tornBytes = 0;
+  let last = numbers.pop();
+  while (last !== undefined && headerOf(directory, last) === undefined) {
+    // The crash came between creating the segment and writing its header: nothing can follow a missing header.
+    const scan = scanSegment(readFileSync(join(directory, segmentName(last))));
+    if (scan.records.length > 0) break;
+    tornBytes += segments.get(last)!;
+    unlinkSync(join(directory, segmentName(last)));
+    segments.delete(last);
+    last = numbers.pop();
+  }
+  if (last === undefined) {
+    return {
+      last,
+      instance: undefined,
+      sequence: 0,
+      prev: CHAIN_START,
+      intents: [],
+      segments,
+      tornBytes,
+      damage: [],
+    };
+  }
+  return replay(directory, segments, last, tornBytes);
+}
+
+function replay(
+  directory: string,
+  segments: Map<number, number>,
+  last: number,
+  alreadyTorn: number,
+): Recovered {
+  const numbers = [...segments.keys()];
+  const header = headerOf(directory, last);
+  // Without a header (damaged) everything is read again; with one, from the oldest statement still open then.
+  const from = header === undefined ? numbers[0]! : Math.min(last, ...Object.values(header.open));
+  const intents = new Map<string, OpenIntent>();
+  const damage: { segment: number; offset: number; bytes: number }[] = [];
+  let instance = header?.instance;
+  let sequence = header?.sequence ?? 0;
+  let prev = header?.prev ?? CHAIN_START;
+  let tornBytes = alreadyTorn;
+  for (const segment of numbers.filter((number) => number >= from)) {
+    const path = join(directory, segmentName(segment));
+    const scan = scanSegment(readFileSync(path));
+    for (const hole of scan.damage) damage.push({ segment, ...hole });
+    for (const record of scan.records) {
+      if (record.kind === recordKind.header) ({ instance, sequence, prev } = parseHeader(record.json));
+      else if (record.kind === recordKind.intent) {
+        intents.set(record.uid, { uid: record.uid, segment, time: record.time, json: record.json });
+      } else {
+        intents.delete(record.uid);
+        if (record.kind === recordKind.event)
+          ({ sequence, prev } = { sequence: record.sequence, prev: hashOf(record.json) });
+      }
+    }
+    const surplus = segments.get(segment)! - scan.end;
+    if (surplus > 0) {
+      // INVARIANT(spool-torn-tail): only bytes that no valid record follows are ever cut.
+      if (segment === last) {
+        truncateSync(path, scan.end);
+        segments.set(segment, scan.end);
+        tornBytes += surplus;
+      } else damage.push({ segment, offset: scan.end, bytes: surplus });
+    }
+  }
+  return {
+    last: { segment: last, bytes: segments.get(last)! },
+    instance,
+    sequence,
+    prev,
+    intents: [...intents.values()],
+    segments,
+    tornBytes,
+    damage,
+  };
+}
+
+/** Segment numbers in order with their sizes. */
+export function listSegments(directory: string): Map<number, number> {
+  const numbers = existsSync(directory)
+    ? readdirSync(directory)
+        .map(segmentNumber)
+        .filter((number) => number !== undefined)
+        .sort((a, b) => a - b)
+    : [];
+  return new Map(numbers.map((number) => [number, statSync(join(directory, segmentName(number))).size]));
+}
+
+function headerOf(directory: string, segment: number): SegmentHeader | undefined {
+  const decoded = decodeRecord(readFileSync(join(directory, segmentName(segment))), 0);
+  return decoded.kind === 'record' && decoded.record.kind === recordKind.header
+    ? parseHeader(decoded.record.json)
+    : undefined;
+}
+
+function parseHeader(json: string): SegmentHeader {
+  return JSON.parse(json) as SegmentHeader;
+}
+
+function hashOf(json: string): string {
+  return (JSON.parse(json) as { unmapped: { hash: string } }).unmapped.hash;
+}

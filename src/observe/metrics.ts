@@ -1,0 +1,251 @@
+/**
+ * Every metric of SPEC 7, behind small recording functions. Owns names, labels and buckets; imports nothing of ours.
+ *
+ * INVARIANT(metric-labels): labels hold words of the policy or of pgveil only, never SQL, users or values, and their
+ * number is bounded.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Decision = 'forward' | 'rewrite' | 'deny' | 'observe';
+export type ConnectionState = 'startup' | 'idle' | 'active' | 'draining';
+export type Direction = 'from_client' | 'to_client' | 'from_upstream' | 'to_upstream';
+
+/** Read when somebody scrapes. */
+export interface MetricSources {
+  readonly audit?: () => {
+    readonly events: number;
+    readonly spoolBytes: number;
+    readonly lagSeconds: number;
+    readonly redisUp: boolean | undefined;
+  };
+  readonly catalogAgeSeconds?: () => number | undefined;
+  readonly policyReviewsOverdue?: () => number;
+  readonly unlabelledColumns?: () => number;
+}
+
+/** What one statement is counted under; made once per role and kept by the session. */
+export interface RoleMetrics {
+  statement(decision: Decision, seconds: number, rows: number): void;
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  /** Exempt sessions count under role "". */
+  forRole(role: string | undefined): RoleMetrics;
+  enforced(cache: 'hit' | 'miss', seconds: number): void;
+  maskedColumns(labels: readonly string[]): void;
+  denied(reason: string): void;
+  guardTrip(): void;
+  connectionOpened(): void;
+  connectionState(from: ConnectionState | undefined, to: ConnectionState | undefined): void;
+  authFailure(reason: string): void;
+  upstreamError(): void;
+  bytes(direction: Direction, count: number): void;
+  policyLoaded(version: string): void;
+  policyReload(result: 'loaded' | 'kept-last-good'): void;
+  catalogRefresh(reason: string): void;
+}
+
+// From a look-up over the loopback to a report that runs for a minute.
+const STATEMENT_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60,
+];
+// From a cache hit to a large statement parsed in a worker.
+const ENFORCE_BUCKETS = [
+  0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1,
+];
+const MAX_LABEL_CHARS = 64;
+
+export function createMetrics(build: { readonly version: string }, sources: MetricSources = {}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const gauge = (name: string, help: string, read?: () => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      ...(read === undefined
+        ? {}
+        : {
+            collect(this: Gauge) {
+              const value = read();
+              if (value === undefined) this.reset();
+              else this.set(value);
+            },
+          }),
+    });
+
+  const statements = counter('pgveil_statements_total', 'Statements, by decision and role', [
+    'decision',
+    'role',
+  ]);
+  const statementSeconds = new Histogram({
+    name: 'pgveil_statement_seconds',
+    help: 'From a statement’s arrival to the end of its result',
+    buckets: STATEMENT_BUCKETS,
+    registers,
+  });
+  const enforceSeconds = new Histogram({
+    name: 'pgveil_enforce_seconds',
+    help: 'Time to decide and rewrite a statement',
+    labelNames: ['cache'],
+    buckets: ENFORCE_BUCKETS,
+    registers,
+  });
+  const rowsReturned = counter('pgveil_rows_returned_total', 'Rows returned to clients, by role', ['role']);
+  const masked = counter('pgveil_masked_columns_total', 'Columns shown masked, by label', ['label']);
+  const denied = counter('pgveil_denied_total', 'Refused statements, by reason', ['reason']);
+  const guardTrips = counter(
+    'pgveil_guard_trips_total',
+    'Connections cut because a masked column was about to leave: bugs',
+  );
+  const connections = new Gauge({
+    name: 'pgveil_connections',
+    help: 'Client connections, by state',
+    labelNames: ['state'],
+    registers,
+  });
+  const connectionsTotal = counter('pgveil_connections_total', 'Client connections accepted');
+  const authFailures = counter('pgveil_auth_failures_total', 'Log-ins that failed, by reason', ['reason']);
+  const upstreamErrors = counter(
+    'pgveil_upstream_errors_total',
+    'Upstream connections that failed or were lost',
+  );
+  const bytes = counter('pgveil_bytes_total', 'Bytes relayed, by direction', ['direction']);
+  new Counter({
+    name: 'pgveil_audit_events_total',
+    help: 'Audit events appended to the spool',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.audit?.().events ?? 0);
+    },
+  });
+  gauge(
+    'pgveil_audit_spool_bytes',
+    'Bytes of the spool not yet shipped',
+    () => sources.audit?.().spoolBytes ?? 0,
+  );
+  gauge(
+    'pgveil_audit_lag_seconds',
+    'Age of the oldest event not yet shipped',
+    () => sources.audit?.().lagSeconds ?? 0,
+  );
+  // Without Redis the spool is the log and there is nothing to be up: no sample then, so that no alert fires.
+  gauge('pgveil_audit_redis_up', '1 while Redis is reachable', () => {
+    const up = sources.audit?.().redisUp;
+    return up === undefined ? undefined : Number(up);
+  });
+  const policyInfo = new Gauge({
+    name: 'pgveil_policy_info',
+    help: 'The policy in force',
+    labelNames: ['version'],
+    registers,
+  });
+  const policyReloads = counter('pgveil_policy_reloads_total', 'Policy loads, by result', ['result']);
+  gauge(
+    'pgveil_policy_reviews_overdue',
+    'Roles whose review date has passed',
+    () => sources.policyReviewsOverdue?.() ?? 0,
+  );
+  gauge(
+    'pgveil_catalog_age_seconds',
+    'Age of the catalog snapshot',
+    () => sources.catalogAgeSeconds?.() ?? 0,
+  );
+  const catalogRefreshes = counter('pgveil_catalog_refreshes_total', 'Catalog loads, by reason', ['reason']);
+  gauge(
+    'pgveil_unlabelled_columns',
+    'Columns of protected tables without a label',
+    () => sources.unlabelledColumns?.() ?? 0,
+  );
+  new Gauge({
+    name: 'pgveil_build_info',
+    help: 'Version of pgveil and Node.js',
+    labelNames: ['version', 'node'],
+    registers,
+  })
+    .labels(build.version, process.versions.node)
+    .set(1);
+
+  const states: Readonly<Record<ConnectionState, Gauge.Internal<string>>> = {
+    startup: connections.labels('startup'),
+    idle: connections.labels('idle'),
+    active: connections.labels('active'),
+    draining: connections.labels('draining'),
+  };
+  for (const state of Object.values(states)) state.set(0);
+  const enforceChildren = { hit: enforceSeconds.labels('hit'), miss: enforceSeconds.labels('miss') };
+  const byteChildren: Readonly<Record<Direction, Counter.Internal>> = {
+    from_client: bytes.labels('from_client'),
+    to_client: bytes.labels('to_client'),
+    from_upstream: bytes.labels('from_upstream'),
+    to_upstream: bytes.labels('to_upstream'),
+  };
+  const roles = new Map<string, RoleMetrics>();
+  const maskedChildren = new Map<string, Counter.Internal>();
+
+  function makeRole(role: string): RoleMetrics {
+    const label = word(role);
+    const decisions: Readonly<Record<Decision, Counter.Internal>> = {
+      forward: statements.labels('forward', label),
+      rewrite: statements.labels('rewrite', label),
+      deny: statements.labels('deny', label),
+      observe: statements.labels('observe', label),
+    };
+    const rowCounter = rowsReturned.labels(label);
+    return {
+      statement(decision, seconds, rows) {
+        decisions[decision].inc();
+        statementSeconds.observe(seconds);
+        if (rows > 0) rowCounter.inc(rows);
+      },
+    };
+  }
+
+  return {
+    registry,
+    forRole(role = '') {
+      let metrics = roles.get(role);
+      if (metrics === undefined) {
+        metrics = makeRole(role);
+        roles.set(role, metrics);
+      }
+      return metrics;
+    },
+    enforced: (cache, seconds) => enforceChildren[cache].observe(seconds),
+    maskedColumns(labels) {
+      for (const label of labels) {
+        let child = maskedChildren.get(label);
+        if (child === undefined) {
+          child = masked.labels(word(label));
+          maskedChildren.set(label, child);
+        }
+        child.inc();
+      }
+    },
+    denied: (reason) => denied.labels(word(reason)).inc(),
+    guardTrip: () => guardTrips.inc(),
+    connectionOpened: () => connectionsTotal.inc(),
+    connectionState(from, to) {
+      if (from !== undefined) states[from].dec();
+      if (to !== undefined) states[to].inc();
+    },
+    authFailure: (reason) => authFailures.labels(word(reason)).inc(),
+    upstreamError: () => upstreamErrors.inc(),
+    bytes: (direction, count) => byteChildren[direction].inc(count),
+    policyLoaded(version) {
+      policyInfo.reset();
+      policyInfo.labels(word(version)).set(1);
+    },
+    policyReload: (result) => policyReloads.labels(result).inc(),
+    catalogRefresh: (reason) => catalogRefreshes.labels(word(reason)).inc(),
+  };
+}
+
+/** A label is a word of ours; whatever looks like more (a message passed by mistake) is not shown. */
+function word(label: string): string {
+  return label.length <= MAX_LABEL_CHARS && /^[\w.:*+@/-]*$/.test(label) ? label : 'other';
+}
