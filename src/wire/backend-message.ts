@@ -1,5 +1,5 @@
 /** Every message that a server may send, as one union and one table of codecs. */
-import { type Codec, emptyCodec, encodeFrame, openFrame } from './codec.js';
+import { type Codec, decodeFrame, emptyCodec, encodeFrame } from './codec.js';
 import { type BackendKind, backendTypes, kindByType } from './message-types.js';
 import { type Authentication, authentication } from './messages/authentication.js';
 import { type BackendKeyData, backendKeyData } from './messages/backend-key-data.js';
@@ -92,10 +92,7 @@ const kinds = kindByType(backendTypes);
 export function decodeBackend(frame: Buffer): BackendMessage {
   const kind = kinds[frame[0] ?? 0];
   if (kind === undefined) throw new ProtocolViolation('unknown backend message type');
-  const body = openFrame(frame, kind);
-  const message = codecs[kind].decode(body);
-  body.end();
-  return message;
+  return decodeFrame<BackendMessage>(codecs[kind] as Codec<BackendMessage>, frame, kind);
 }
 
 /** The message as a whole frame that owns its bytes. */

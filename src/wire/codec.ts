@@ -17,7 +17,18 @@ export function emptyCodec<const K extends string>(kind: K): Codec<{ readonly ki
   return { decode: () => message, encode: () => undefined };
 }
 
-/** A reader behind the header of a whole frame. */
+/**
+ * Reads a whole frame of a known kind, to its last byte. This, not openFrame, is what a reader of one kind should call:
+ * a decoder alone does not see trailing bytes.
+ */
+export function decodeFrame<M>(codec: Codec<M>, frame: Buffer, what: string): M {
+  const body = openFrame(frame, what);
+  const message = codec.decode(body);
+  body.end();
+  return message;
+}
+
+/** A reader behind the header of a whole frame, for who needs only its first fields. */
 export function openFrame(frame: Buffer, what: string): BodyReader {
   // INVARIANT(length-is-true): a length word that differs from the bytes present would desynchronise the peer.
   if (frame.length < 5 || frame.readInt32BE(1) !== frame.length - 1)

@@ -1,5 +1,5 @@
 /** Every message that a client may send after the startup packet, as one union and one table of codecs. */
-import { type Codec, emptyCodec, encodeFrame, openFrame } from './codec.js';
+import { type Codec, decodeFrame, emptyCodec, encodeFrame } from './codec.js';
 import { type FrontendKind, frontendTypes, kindByType } from './message-types.js';
 import { type Bind, bind } from './messages/bind.js';
 import { type CopyData, copyData } from './messages/copy-data.js';
@@ -52,10 +52,7 @@ const kinds = kindByType(frontendTypes);
 export function decodeFrontend(frame: Buffer): FrontendMessage {
   const kind = kinds[frame[0] ?? 0];
   if (kind === undefined) throw new ProtocolViolation('unknown frontend message type');
-  const body = openFrame(frame, kind);
-  const message = codecs[kind].decode(body);
-  body.end();
-  return message;
+  return decodeFrame<FrontendMessage>(codecs[kind] as Codec<FrontendMessage>, frame, kind);
 }
 
 /** The message as a whole frame that owns its bytes. */
