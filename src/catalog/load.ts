@@ -25,6 +25,25 @@ export async function loadCatalog(client: Client): Promise<Catalog> {
   }
 }
 
+/**
+ * Loads inside the transaction that the caller has begun, and leaves it as it was: a policy test's fixture exists in its
+ * own uncommitted transaction only.
+ */
+export async function loadCatalogInTransaction(client: Client): Promise<Catalog> {
+  const loadedAt = Date.now();
+  // SET LOCAL would last to the end of the transaction; rolling back to a savepoint undoes it (PostgreSQL manual, SET).
+  const undo = 'ROLLBACK TO SAVEPOINT pgveil_catalog; RELEASE SAVEPOINT pgveil_catalog';
+  await client.query('SAVEPOINT pgveil_catalog');
+  try {
+    const catalog = buildCatalog(await readRows(client), loadedAt);
+    await client.query(undo);
+    return catalog;
+  } catch (error) {
+    await client.query(undo).catch(() => undefined);
+    throw error;
+  }
+}
+
 async function readRows(client: Client): Promise<queries.CatalogRows> {
   // An empty search_path makes the server print qualified names and keeps the queries from finding anything of a user's.
   await client.query(`SET LOCAL search_path = ''`);

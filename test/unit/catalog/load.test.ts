@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCatalog } from '../../../src/catalog/load.js';
+import { loadCatalog, loadCatalogInTransaction } from '../../../src/catalog/load.js';
 import type { Catalog, Relation } from '../../../src/catalog/types.js';
 import { createDatabase, type TestDatabase } from '../../support/databases.js';
 import { postgresVersions } from '../../support/servers.js';
@@ -212,6 +212,17 @@ describe.each(postgresVersions)('loadCatalog on PostgreSQL %i', (version) => {
     const after = await loadCatalog(client);
     expect(after.version).not.toBe(before.version);
     expect((await loadCatalog(client)).version).toBe(after.version);
+  });
+
+  it('sees what the caller’s own transaction has made, and leaves that transaction as it was', async () => {
+    const owner = await database.connect('crm_admin');
+    await owner.query('BEGIN; CREATE TABLE uncommitted (id integer)');
+    const inside = await loadCatalogInTransaction(owner);
+    expect(inside.relation('public', 'uncommitted')).toBeDefined();
+    // Unqualified: the caller's search_path holds again.
+    await owner.query('INSERT INTO uncommitted VALUES (1)');
+    await owner.query('ROLLBACK');
+    expect((await loadCatalog(client)).relation('public', 'uncommitted')).toBeUndefined();
   });
 
   it('ends its transaction when it fails', async () => {
