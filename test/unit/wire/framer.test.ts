@@ -176,6 +176,23 @@ describe('hold', () => {
     expect(framer.resume(sink)).toBe(true);
   });
 
+  it('keeps the order of what came while messages were held, when it holds again in the middle of it', () => {
+    const framer = new Framer(frontend);
+    const heldOnce = new Set<number>();
+    const sink = new RecordingSink((_type, _frame, nth) => {
+      if (heldOnce.has(nth)) return 'pass';
+      heldOnce.add(nth);
+      return 'hold';
+    });
+    const query = (text: string) => frame('Q', `${text}\0`);
+    const chunks = [query('a'), Buffer.concat([query('b'), query('c'), frame('H')]), query('d'), frame('X')];
+    for (const chunk of chunks) framer.push(chunk, sink);
+    let resumed = 0;
+    for (; framer.held; resumed++) framer.resume(sink);
+    expect(resumed).toBe(4);
+    expect(Buffer.concat(sink.written).equals(Buffer.concat(chunks))).toBe(true);
+  });
+
   it('resume meets a violation behind the held message as push would', () => {
     const framer = new Framer(frontend);
     let answer: Verdict = 'hold';
