@@ -1,0 +1,171 @@
+/**
+ * The policy language as zod schemas, one file's worth. Whatever is not in here is an error, and what a later release
+ * brings is refused by name: a rule that is silently ignored would be a hole. It knows no catalog.
+ */
+import { z } from 'zod';
+import { maskSchema } from './masks/registry.js';
+
+/** FAIL-CLOSED: a key of the language that this release does not enforce yet. */
+function later(what: string): z.ZodOptional<z.ZodNever> {
+  return z.never({ error: `${what} comes with a later release; remove it` }).optional();
+}
+
+const name = z.string().min(1).max(200);
+const identifier = z.string().min(1);
+/** `public.customers.email`, `"Odd Schema".t.c`, with a jsonb path behind it where a label wants one. */
+const columnText = z.string().min(1);
+const relationText = z.string().min(1);
+const conditionText = z.string().min(1).max(10_000);
+
+const label = z.union([
+  z.array(columnText).min(1, 'names no column; name at least one'),
+  z.strictObject({
+    columns: z.array(columnText).min(1, 'names no column; name at least one'),
+    dpv: z.string().optional(),
+  }),
+]);
+
+const subject = z.union([
+  z.strictObject({ key: identifier }),
+  z.strictObject({ through: identifier, to: columnText }),
+]);
+
+const consent = z.strictObject({
+  source: relationText,
+  subject: identifier,
+  purpose: identifier,
+  status: identifier,
+  given: z.array(z.string()).min(1, 'names no status; name at least one'),
+  recorded_at: identifier.optional(),
+  expires_at: identifier.optional(),
+});
+
+const purpose = z
+  .strictObject({
+    legal_basis: z.enum([
+      'consent',
+      'opt_out',
+      'contract',
+      'legal_obligation',
+      'vital_interests',
+      'public_task',
+      'legitimate_interests',
+    ]),
+    consent: z.string().min(1).optional(),
+    when: conditionText.optional(),
+  })
+  .superRefine((value, refinement) => {
+    const asks = value.legal_basis === 'consent' || value.legal_basis === 'opt_out';
+    if (asks && value.consent === undefined && value.when === undefined) {
+      refinement.addIssue({
+        code: 'custom',
+        path: ['legal_basis'],
+        message: `the legal basis ${value.legal_basis} says nowhere where it is recorded; add consent: or when:`,
+      });
+    }
+    if (!asks && value.consent !== undefined) {
+      refinement.addIssue({
+        code: 'custom',
+        path: ['consent'],
+        message: `consent is never asked under the legal basis ${value.legal_basis}; remove it or set legal_basis: consent`,
+      });
+    }
+  });
+
+const maskUse = z.union([
+  name,
+  z.strictObject({
+    mask: name,
+    where: z
+      .literal('masked', {
+        error: 'only "masked" works so far, "equality" and "deny" come with a later release; remove where:',
+      })
+      .optional(),
+    write: z
+      .literal('keep', {
+        error: 'only "keep" works so far, "reject" and "allow" come with a later release; remove write:',
+      })
+      .optional(),
+  }),
+]);
+
+const KEEP = /^\d{1,5} (?:days?|weeks?|months?|years?)$/;
+
+const role = z.strictObject({
+  purposes: z.array(name).min(1, 'lists no purpose, so the role can do nothing; list at least one'),
+  masks: z.record(name, maskUse).optional(),
+  rows: z.record(relationText, conditionText).optional(),
+  deny: z.array(relationText).optional(),
+  owner: z.string().optional(),
+  review_by: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, 'is no date; write it as 2027-06-30')
+    .optional(),
+  limits: later('limits'),
+});
+
+const session = z
+  .strictObject({
+    user: z.string().min(1).optional(),
+    database: z.string().min(1).optional(),
+    address: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+    exempt: z.literal(true, 'is true or absent; write exempt: true or remove it').optional(),
+    audit: z.enum(['statements', 'connections']).optional(),
+    role: name.optional(),
+    purpose: name.optional(),
+    may: later('may'),
+    claims: later('claims'),
+  })
+  .superRefine((value, refinement) => {
+    const add = (path: string[], message: string): void =>
+      void refinement.addIssue({ code: 'custom', path, message });
+    if (value.exempt === undefined && value.role === undefined) {
+      add([], 'the session gets neither a role nor an exemption; add role: or exempt: true');
+    }
+    if (value.exempt === true && (value.role !== undefined || value.purpose !== undefined)) {
+      add(
+        [value.role === undefined ? 'purpose' : 'role'],
+        'an exempt session acts in no role; remove it or exempt:',
+      );
+    }
+    if (value.exempt === undefined && value.audit === 'connections') {
+      add(
+        ['audit'],
+        'every statement of a governed session is audited; write audit: statements or remove it',
+      );
+    }
+  });
+
+export const policyDocumentSchema = z.strictObject({
+  version: z.literal(1),
+  mode: z.enum(['enforce', 'observe']).optional(),
+  unlabelled: z.enum(['clear', 'deny']).optional(),
+  unlisted_tables: z.enum(['allow', 'deny']).optional(),
+  labels: z.record(name, label).optional(),
+  subjects: z.record(relationText, subject).optional(),
+  masks: z.record(name, maskSchema).optional(),
+  consent: consent.optional(),
+  purposes: z.record(name, purpose).optional(),
+  restricted: z.strictObject({ when: conditionText, except: z.array(name).optional() }).optional(),
+  retention: z
+    .record(
+      relationText,
+      z.strictObject({
+        column: identifier,
+        keep: z.string().regex(KEEP, 'is no period; write for example "24 months" or "30 days"'),
+      }),
+    )
+    .optional(),
+  roles: z.record(name, role).optional(),
+  /** Functions outside pg_catalog that governed sessions may call, schema-qualified. */
+  functions: z
+    .array(z.string().regex(/^[^.]+\.[^.]+$/, 'is not qualified; write schema.function'))
+    .optional(),
+  sessions: z.array(session).min(1, 'is empty, so nobody can connect; add a session').optional(),
+});
+
+export type PolicyDocument = z.infer<typeof policyDocumentSchema>;
+export type SessionEntry = z.infer<typeof session>;
+export type SubjectEntry = z.infer<typeof subject>;
+export type PurposeEntry = z.infer<typeof purpose>;
+export type RoleEntry = z.infer<typeof role>;

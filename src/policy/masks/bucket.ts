@@ -1,0 +1,38 @@
+/** `bucket`: a number becomes the lower end of its range, so 37 becomes 30 with `size: 10`. */
+import { z } from 'zod';
+import { call, op } from '../sql-text.js';
+import { keepNull, type MaskKind } from './mask-kind.js';
+import { clampRange, isNumber } from './number-range.js';
+
+const schema = z.strictObject({ kind: z.literal('bucket'), size: z.number().min(0.001).max(1e12) });
+
+/** JavaScript may write 1e-7 or 1e+21; within the schema's bounds it never does. */
+function sqlNumber(value: number): string {
+  return value.toString();
+}
+
+export const bucketMask: MaskKind<typeof schema> = {
+  schema,
+  fits: (definition, column) => {
+    if (!isNumber(column)) return `a bucket mask works on numbers, and the column is ${column.type}`;
+    return column.baseTypeName.startsWith('int') && !Number.isInteger(definition.size)
+      ? `the column holds whole numbers, so the size must be one`
+      : undefined;
+  },
+  sql: (definition, column) => {
+    const float = column.baseTypeName.startsWith('float');
+    const type = float ? 'double precision' : 'numeric';
+    const { low, high } = clampRange(column);
+    const number = (text: string): string => `'${text}'::${type}`;
+    const size = number(sqlNumber(definition.size));
+    return keepNull(column, (value) => {
+      const wide = `(${value}::${type})`;
+      const floor = op(call('floor', op(wide, '/', size)), '*', size);
+      // Clamped twice, before and after: neither the arithmetic nor the cast back may overflow.
+      return (
+        `CASE WHEN ${op(wide, '>', number(high))} THEN ${number(high)} WHEN ${op(wide, '<', number(low))} THEN ${number(low)} ` +
+        `WHEN ${op(floor, '<', number(low))} THEN ${number(low)} ELSE ${floor} END`
+      );
+    });
+  },
+};
