@@ -97,6 +97,11 @@ export interface FunctionUse {
   readonly name: readonly string[];
   readonly nameSpan: TokenSpan | undefined; // undefined for sugar such as EXTRACT(…)
   readonly argumentCount: number;
+  /**
+   * `email(c)`: the one argument is a whole row with a column of this name, so the server reads the column
+   * unless a function fits (ParseFuncOrColumn in parse_func.c). Undefined for every other call.
+   */
+  readonly functionalColumn?: { readonly use: RelationUse; readonly attnum: number };
 }
 
 export interface OperatorUse {
