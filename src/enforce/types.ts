@@ -69,6 +69,8 @@ export type SessionEffect =
   | {
       readonly kind: 'transaction';
       readonly what: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollback-to';
+      /** Of the savepoint, where the statement names one. */
+      readonly name?: string | undefined;
     };
 
 /** What the audit, the guard and the metrics need to know of a planned statement. */

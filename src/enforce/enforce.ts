@@ -1,0 +1,262 @@
+/**
+ * enforce(): the one place where a governed statement becomes what may run.
+ *
+ * Pure and synchronous: the same statement, session, catalog and policy give the same plan. It reads no clock, no socket
+ * and no file. The session, `pgveil explain`, the policy tests and the benches all call it.
+ */
+import type { Node } from '@pgsql/types';
+import { resolve } from '../resolve/resolve.js';
+import type { ResolvedStatement } from '../resolve/types.js';
+import { applyEdits, type Edit } from '../rewrite/edits.js';
+import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
+import { rewriteStatement } from '../rewrite/rewrite.js';
+import { readsAsIntended } from '../rewrite/verify.js';
+import { fromItemParser } from '../rewrite/from-item.js';
+import { lex } from '../sql/lexer.js';
+import type { Parser } from '../sql/parse.js';
+import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
+import { outputExposures, readColumns } from './columns.js';
+import { forbiddenFields } from './forbidden-fields.js';
+import { checkFunctions } from './functions.js';
+import { refuse } from './refusals.js';
+import { decideRelations } from './relations.js';
+import { unsupportedShape } from './shape.js';
+import { statementRule } from './statement-kinds.js';
+import { readStatement } from './statement-parts.js';
+import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
+
+/** A plan whose text is not made yet: edits by token index fit every statement of the same shape. */
+export type PlanDraft =
+  | {
+      readonly kind: 'edit';
+      readonly edits: readonly Edit[];
+      readonly rewritten: boolean;
+      readonly facts: PlanFacts;
+      /** What the edited text must parse to; undefined without edits. */
+      readonly intended: Node | undefined;
+      /** False when a literal's value took part in the decision, so the draft fits this very text only. */
+      readonly reusable: boolean;
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly refusal: Refusal;
+      readonly facts: PlanFacts;
+      readonly reusable: boolean;
+    };
+
+/** The rewritten text may be longer than what a client may send. */
+const verifyLimits: SqlLimits = {
+  statementBytes: 64 * 1024 * 1024,
+  tokens: 8_000_000,
+  nesting: 10_000,
+  operatorChain: 1_000_000,
+};
+
+/**
+ * Plans one statement, verification included.
+ * Returns a refusal for everything that is not understood; throws only for bugs.
+ */
+export function enforce(
+  statement: ParsedStatement,
+  session: SessionFacts,
+  context: EnforceContext,
+  parser: Pick<Parser, 'parse'>,
+): Plan {
+  const draft = draftPlan(statement, session, context, parser);
+  const plan = finishPlan(draft, statement.lexed, statement.firstToken, statement.endToken);
+  if (plan.kind === 'refuse' || draft.kind === 'refuse' || draft.intended === undefined) return plan;
+  return verified(
+    plan,
+    parseRewritten(plan.sql, (lexed) => parser.parse(lexed)),
+    draft.intended,
+  );
+}
+
+/** Lexes and parses a text that enforce() made. */
+export function parseRewritten<T>(sql: ByteString, parse: (lexed: LexedText) => T): T | ParseOutcome {
+  const outcome = lex(sql, verifyLimits);
+  return outcome.ok ? parse(outcome.lexed) : outcome;
+}
+
+/** The plan, or a refusal when the text that would run does not read as intended. */
+export function verified(plan: Plan, outcome: ParseOutcome, intended: Node): Plan {
+  if (readsAsIntended(outcome, intended)) return plan;
+  // FAIL-CLOSED: whatever the reason, a text that was not understood does not run.
+  const refusal = refuse('rewrite-mismatch', {
+    message: 'the statement could not be rewritten safely',
+    detail: 'its rewritten form does not parse to the intended statement; it has not run',
+    hint: 'this is a bug of pgveil: please report the shape of the statement',
+    rule: 'pgveil:verify',
+  });
+  return { kind: 'refuse', refusal, facts: plan.facts };
+}
+
+/** Makes the text of a draft for one query text of its shape. The tokens are the statement's. */
+export function finishPlan(draft: PlanDraft, lexed: LexedText, first: number, end: number): Plan {
+  if (draft.kind === 'refuse') return { kind: 'refuse', refusal: draft.refusal, facts: draft.facts };
+  const sql = applyEdits(lexed, first, end, draft.edits) as ByteString as EnforcedSql;
+  return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts };
+}
+
+/** Decides and rewrites, without making the text. */
+export function draftPlan(
+  statement: ParsedStatement,
+  session: SessionFacts,
+  context: EnforceContext,
+  parser: Pick<Parser, 'parse'>,
+): PlanDraft {
+  const kind = Object.keys(statement.node)[0] ?? '';
+  const rule = statementRule(kind);
+  const basic = factsOf(rule?.command ?? 'UNKNOWN', session, context);
+  if (rule === undefined || rule.rule === 'refuse') {
+    return refused(statementRefusal(rule?.command ?? kind, rule?.why), basic);
+  }
+  const parts = readStatement(statement.node, session);
+  if (!parts.ok) return refused(parts.refusal, basic, parts.reusable);
+  const facts: PlanFacts = { ...basic, effect: parts.effect };
+  if (!parts.touchesData) {
+    return {
+      kind: 'edit',
+      edits: [],
+      rewritten: false,
+      facts,
+      intended: undefined,
+      reusable: parts.reusable,
+    };
+  }
+  const shape = unsupportedShape(statement.node, parts.body);
+  if (shape !== undefined) return refused(shape, facts);
+  const outcome = resolve(statement, context.catalog, session.searchPath);
+  if (!outcome.ok) return resolveRefusal(outcome.problem, facts);
+  return draftQuery(outcome.resolved, session, context, parser, facts);
+}
+
+function draftQuery(
+  resolved: ResolvedStatement,
+  session: SessionFacts,
+  context: EnforceContext,
+  parser: Pick<Parser, 'parse'>,
+  before: PlanFacts,
+): PlanDraft {
+  const tables = [...new Set(resolved.relations.map((use) => `${use.relation.schema}.${use.relation.name}`))];
+  const withTables: PlanFacts = { ...before, tables };
+  const functions = checkFunctions(resolved, context.catalog, context.policy);
+  if (!functions.ok) return refused(functions.refusal, withTables);
+  const relations = decideRelations(resolved, session, context.policy);
+  if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
+  const facts = dataFacts(resolved, relations.guarded, withTables, session, context);
+  const reading = readColumns(resolved, relations.guarded);
+  const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
+  if (reading.refusal !== undefined) return refused(reading.refusal, full);
+  const rewrite = rewriteStatement({
+    resolved,
+    guarded: relations.guarded,
+    actor: session.actor,
+    qualifyFunctions: functions.qualify,
+    parseFromItem: fromItemParser(parser, verifyLimits),
+  });
+  if (!rewrite.ok) {
+    const refusal = refuse('shape-not-supported', {
+      message: `${rewrite.reason} cannot be read by governed sessions`,
+      detail: 'this form cannot be masked or filtered safely',
+      hint: rewrite.hint,
+      rule: 'pgveil:shapes',
+    });
+    return refused(refusal, full);
+  }
+  return {
+    kind: 'edit',
+    edits: rewrite.edits,
+    rewritten: relations.guarded.size > 0,
+    facts: full,
+    intended: rewrite.intended.root,
+    reusable: true,
+  };
+}
+
+function dataFacts(
+  resolved: ResolvedStatement,
+  guarded: ReadonlyMap<number, ProtectedDecision>,
+  before: PlanFacts,
+  session: SessionFacts,
+  context: EnforceContext,
+): PlanFacts {
+  const rules = new Set<string>();
+  let consent: PlanFacts['consent'];
+  for (const decision of guarded.values()) {
+    for (const rule of decision.rules) rules.add(rule);
+    for (const guard of decision.guards) {
+      rules.add(guard.rule);
+      if (guard.kind !== 'consent') continue;
+      consent = { purpose: guard.purposeValue, source: `${guard.source.schema}.${guard.source.name}` };
+    }
+  }
+  const purpose = context.policy.purposes.get(session.purpose);
+  if (consent === undefined && guarded.size > 0 && purpose?.consentPurpose !== undefined) {
+    consent = { purpose: purpose.consentPurpose, source: purpose.consentSource ?? '' };
+  }
+  return {
+    ...before,
+    protectedData: guarded.size > 0,
+    rules: [...rules],
+    consent,
+    outputs: outputExposures(resolved, guarded),
+  };
+}
+
+function factsOf(command: string, session: SessionFacts, context: EnforceContext): PlanFacts {
+  return {
+    command,
+    protectedData: false,
+    tables: [],
+    columns: {},
+    maskedLabels: [],
+    rules: [],
+    outputs: undefined,
+    forbiddenFields: forbiddenFields(context, session.role, session.purpose),
+    consent: undefined,
+    effect: undefined,
+  };
+}
+
+function refused(refusal: Refusal, facts: PlanFacts, reusable = true): PlanDraft {
+  return { kind: 'refuse', refusal, facts: { ...facts, rules: [...facts.rules, refusal.rule] }, reusable };
+}
+
+function statementRefusal(command: string, why: string | undefined): Refusal {
+  return refuse('statement-not-allowed', {
+    message: `${command} is not open to governed sessions`,
+    detail: why ?? 'this version does not know the statement',
+    hint: 'use an exempt session for it',
+    rule: 'pgveil:statements',
+  });
+}
+
+function resolveRefusal(
+  problem: Extract<ReturnType<typeof resolve>, { ok: false }>['problem'],
+  facts: PlanFacts,
+): PlanDraft {
+  switch (problem.kind) {
+    case 'unknown-relation': {
+      const name = problem.schema === undefined ? problem.name : `${problem.schema}.${problem.name}`;
+      const refusal = refuse('unknown-relation', {
+        message: `relation "${name}" does not exist`,
+        detail: 'pgveil does not find it in the catalog under this search_path',
+        hint: 'check the spelling; a table created a moment ago is known after the next refresh',
+        rule: 'pgveil:names',
+      });
+      return refused(refusal, facts, false);
+    }
+    case 'ambiguous-name':
+    case 'unsupported': {
+      const what = problem.kind === 'unsupported' ? problem.what : `the ambiguous name "${problem.name}"`;
+      const refusal = refuse('shape-not-supported', {
+        message: `${what} is not understood`,
+        detail: "pgveil refuses what it cannot follow by PostgreSQL's rules",
+        hint: 'write the statement in a simpler form, with aliases for every table',
+        rule: 'pgveil:names',
+      });
+      return refused(refusal, facts, false);
+    }
+  }
+}

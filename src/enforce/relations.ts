@@ -1,0 +1,75 @@
+/** What the policy, or the list of system catalogs, says of each relation that a statement names. */
+import type { BoundPolicy, RelationDecision } from '../policy/types.js';
+import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
+import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
+import { refuse } from './refusals.js';
+import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
+import type { Refusal, SessionFacts } from './types.js';
+
+export type RelationsOutcome =
+  | { readonly ok: true; readonly guarded: ReadonlyMap<number, ProtectedDecision> }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** The decision for one relation; system catalogs are not the policy's business. */
+export function decideRelation(
+  use: RelationUse,
+  session: Pick<SessionFacts, 'role' | 'purpose'>,
+  policy: BoundPolicy,
+): RelationDecision {
+  return isSystemCatalog(use.relation)
+    ? decideSystemCatalog(use.relation)
+    : policy.decide(session.role, session.purpose, use.relation.oid);
+}
+
+/** Decides on every relation; deny wins, and a write to a protected one is refused. */
+export function decideRelations(
+  resolved: ResolvedStatement,
+  session: SessionFacts,
+  policy: BoundPolicy,
+): RelationsOutcome {
+  const guarded = new Map<number, ProtectedDecision>();
+  for (const use of resolved.relations) {
+    const decision = decideRelation(use, session, policy);
+    const name = `${use.relation.schema}.${use.relation.name}`;
+    const writes = use.purpose !== 'read';
+    switch (decision.access) {
+      case 'denied':
+        return {
+          ok: false,
+          refusal: refuse(isSystemCatalog(use.relation) ? 'catalog-denied' : 'relation-denied', {
+            message: `relation "${name}" is not open to role "${session.role}" for purpose "${session.purpose}"`,
+            detail: decision.reason,
+            hint: decision.hint,
+            rule: decision.rule,
+          }),
+        };
+      case 'open':
+        if (writes && isSystemCatalog(use.relation)) return { ok: false, refusal: writeRefusal(name) };
+        break;
+      case 'protected':
+        if (writes) return { ok: false, refusal: writeRefusal(name) };
+        if (use.tableSample) return { ok: false, refusal: sampleRefusal(name) };
+        guarded.set(use.id, decision);
+        break;
+    }
+  }
+  return { ok: true, guarded };
+}
+
+function writeRefusal(name: string): Refusal {
+  return refuse('write-not-supported', {
+    message: `writing to protected relation "${name}" is not supported for governed sessions yet`,
+    detail: 'this version masks and filters what is read; writes to protected tables come with a later one',
+    hint: 'write through an exempt session, or write to tables that the policy does not protect',
+    rule: 'pgveil:writes',
+  });
+}
+
+function sampleRefusal(name: string): Refusal {
+  return refuse('shape-not-supported', {
+    message: `TABLESAMPLE of protected relation "${name}" is not supported`,
+    detail: 'the sample would be drawn before masking and filtering',
+    hint: 'use ORDER BY random() LIMIT n',
+    rule: 'pgveil:shapes',
+  });
+}

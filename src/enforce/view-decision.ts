@@ -1,0 +1,203 @@
+/**
+ * Views and materialized views, by lineage (DESIGN 4): what a view shows of a protected table is masked as there, and its
+ * rows are guarded through the subject keys that it shows. A view that hides the keys, aggregates guarded rows, or calls
+ * functions that may read tables is refused with a message that says what to label.
+ */
+import type { Catalog, Column, Relation } from '../catalog/types.js';
+import type { MaskContext } from '../policy/masks/mask-kind.js';
+import { redactMask } from '../policy/masks/redact.js';
+import { safeTypeName } from '../policy/sql-text.js';
+import type { ColumnDecision, MaskSql, RelationDecision, RowGuard, SubjectPath } from '../policy/types.js';
+import type { BaseUse, ViewLineage } from '../resolve/lineage.js';
+import { viewLineage } from '../resolve/lineage.js';
+import { toByteString } from '../sql/byte-string.js';
+import { lex } from '../sql/lexer.js';
+import type { Parser } from '../sql/parse.js';
+import { allowedBuiltins } from './builtin-functions.js';
+import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
+
+type Protected = Extract<RelationDecision, { access: 'protected' }>;
+
+/** The provider that bindPolicy() asks about every view that the policy does not name itself. */
+export function viewDecisions(
+  catalog: Catalog,
+  parser: Pick<Parser, 'parse'>,
+): (view: Relation, decideBase: (oid: number) => RelationDecision) => RelationDecision {
+  const parse = (sql: string): ReturnType<Parser['parse']> => {
+    const outcome = lex(toByteString(sql));
+    return outcome.ok ? parser.parse(outcome.lexed) : outcome;
+  };
+  return (view, decideBase) => {
+    const lineage = viewLineage(view, catalog, parse);
+    if (lineage === undefined) return denied(view, 'its definition cannot be followed to base tables');
+    return decideView(view, lineage, catalog, decideBase);
+  };
+}
+
+function decideView(
+  view: Relation,
+  lineage: ViewLineage,
+  catalog: Catalog,
+  decideBase: (oid: number) => RelationDecision,
+): RelationDecision {
+  // FAIL-CLOSED: a function of the user's can read any table whatever the view's own FROM says.
+  const unknownFunction = lineage.functions.find(
+    (use) =>
+      !allowedBuiltins.has(use.name.at(-1) ?? '') || (use.name.length > 1 && use.name[0] !== 'pg_catalog'),
+  );
+  if (unknownFunction !== undefined) {
+    return denied(view, `it calls function "${unknownFunction.name.join('.')}", which may read other tables`);
+  }
+  const riskyOperator = lineage.operators.find((use) =>
+    catalog
+      .userOperators(use.name.at(-1) ?? '')
+      .some((each) => each.functionLanguage !== 'c' && each.functionLanguage !== 'internal'),
+  );
+  if (riskyOperator !== undefined)
+    return denied(view, 'it uses a user-defined operator that may read tables');
+  const decisions = new Map<BaseUse, RelationDecision>();
+  for (const base of lineage.bases) {
+    const decision = isSystemCatalog(base.relation)
+      ? decideSystemCatalog(base.relation)
+      : decideBase(base.relation.oid);
+    if (decision.access === 'denied') {
+      return denied(
+        view,
+        `it reads "${base.relation.schema}.${base.relation.name}", which is denied`,
+        decision.rule,
+      );
+    }
+    decisions.set(base, decision);
+  }
+  const guarded = [...decisions].filter(
+    (each): each is [BaseUse, Protected] => each[1].access === 'protected',
+  );
+  if (guarded.length === 0) return { access: 'open' };
+  return protectView(view, lineage, new Map(guarded));
+}
+
+function protectView(
+  view: Relation,
+  lineage: ViewLineage,
+  decisions: ReadonlyMap<BaseUse, Protected>,
+): RelationDecision {
+  const columns = new Map<number, ColumnDecision>();
+  view.columns.forEach((column, index) => {
+    columns.set(column.attnum, columnDecision(column, lineage.outputs[index]!.lineage, decisions));
+  });
+  const guards: RowGuard[] = [];
+  const linkable = new Set<number>();
+  const rules = new Set<string>();
+  let subjectColumn: number | undefined;
+  for (const [base, decision] of decisions) {
+    const shown = (attnum: number): number | undefined => shownAs(view, lineage, base, attnum);
+    for (const rule of decision.rules) rules.add(rule);
+    for (const attnum of decision.linkable) {
+      const column = shown(attnum);
+      if (column !== undefined) linkable.add(column);
+    }
+    if (decision.subjectColumn !== undefined) subjectColumn ??= shown(decision.subjectColumn);
+    for (const guard of decision.guards) {
+      const moved = base.plain ? moveGuard(guard, shown) : undefined;
+      if (moved === undefined) {
+        const table = `"${base.relation.schema}.${base.relation.name}"`;
+        const why = base.plain
+          ? `it does not show the column of ${table} that rule "${guard.rule}" needs`
+          : `it aggregates or limits rows of ${table}, which rule "${guard.rule}" filters`;
+        return denied(view, why, guard.rule);
+      }
+      guards.push(moved);
+    }
+  }
+  return { access: 'protected', columns, guards, linkable, rules: [...rules], subjectColumn };
+}
+
+/** The view's column that is this base column unchanged. */
+function shownAs(view: Relation, lineage: ViewLineage, base: BaseUse, attnum: number): number | undefined {
+  const index = lineage.outputs.findIndex(
+    ({ lineage: from }) => from.kind === 'column' && from.use === base && from.attnum === attnum,
+  );
+  return index < 0 ? undefined : view.columns[index]!.attnum;
+}
+
+/** The guard over the view's own columns, or undefined when the view does not show what it needs. */
+function moveGuard(guard: RowGuard, shown: (attnum: number) => number | undefined): RowGuard | undefined {
+  switch (guard.kind) {
+    case 'consent': {
+      const path = movePath(guard.path, shown);
+      return path === undefined ? undefined : { ...guard, path };
+    }
+    case 'subject-condition': {
+      // The subject's own table is joined again by its key, so the view need not show the condition's columns.
+      const path = movePath(guard.path ?? { column: guard.key, hops: [] }, shown);
+      return path === undefined ? undefined : { ...guard, path };
+    }
+    case 'retention': {
+      const column = shown(guard.column);
+      return column === undefined ? undefined : { ...guard, column };
+    }
+    case 'rows':
+      // The condition is SQL over the base table; a view may compute other things under the same names.
+      return undefined;
+  }
+}
+
+function movePath(path: SubjectPath, shown: (attnum: number) => number | undefined): SubjectPath | undefined {
+  const column = shown(path.column);
+  return column === undefined ? undefined : { ...path, column };
+}
+
+/** The base column's own decision where the view shows it unchanged, else the strictest of all that may be in it. */
+function columnDecision(
+  column: Column,
+  lineage: ViewLineage['outputs'][number]['lineage'],
+  decisions: ReadonlyMap<BaseUse, Protected>,
+): ColumnDecision {
+  if (lineage.kind === 'column') {
+    const decision = decisions.get(lineage.use as BaseUse);
+    if (decision === undefined) return { kind: 'clear', label: undefined };
+    return decision.columns.get(lineage.attnum) ?? { kind: 'denied', label: undefined };
+  }
+  const inputs =
+    lineage.kind === 'expression'
+      ? lineage.inputs.flatMap(({ use, attnum }) => {
+          const decision = decisions.get(use as BaseUse);
+          return decision === undefined ? [] : [decision.columns.get(attnum)];
+        })
+      : [...decisions.values()].flatMap((decision) => [...decision.columns.values()]);
+  let strictest: ColumnDecision = { kind: 'clear', label: undefined };
+  for (const input of inputs) {
+    if (input === undefined || input.kind === 'denied') return { kind: 'denied', label: input?.label };
+    if (input.kind === 'masked') {
+      const label = input.label;
+      strictest = { kind: 'masked', label, mask: 'redact', sql: redactSql(column) };
+    }
+  }
+  return strictest;
+}
+
+/** A fixed value of the computed column's own type, or NULL for a type that has none. */
+function redactSql(column: Column): MaskSql {
+  const definition = { kind: 'redact' } as const;
+  return redactMask.fits(definition, column, noContext) === undefined
+    ? redactMask.sql(definition, column, noContext)
+    : () => `NULL::${safeTypeName(column.baseType)}`;
+}
+
+/** redact needs neither keys nor other masks. */
+const noContext: MaskContext = {
+  secret: () => {
+    throw new Error('redact reads no secret');
+  },
+  named: () => ({ ok: false, reason: 'redact is made of no other mask' }),
+  parser: undefined,
+};
+
+function denied(view: Relation, reason: string, rule = 'pgveil:views'): RelationDecision {
+  return {
+    access: 'denied',
+    rule,
+    reason: `the view cannot be shown: ${reason}`,
+    hint: `query the tables themselves, or declare labels and a subject for "${view.schema}.${view.name}" in the policy`,
+  };
+}

@@ -1,0 +1,69 @@
+/** References that a derived table breaks: `schema.table.column` and whole rows. */
+import type { Node } from '@pgsql/types';
+import type { ResolvedStatement, RelationUse } from '../resolve/types.js';
+import { toByteString } from '../sql/byte-string.js';
+import { identifier } from '../policy/sql-text.js';
+import type { Edit } from './edits.js';
+import type { IntendedTree } from './intended-tree.js';
+import { relationName } from './names.js';
+
+export interface ColumnRefRewrite {
+  readonly edits: readonly Edit[];
+  readonly intend: (tree: IntendedTree) => void;
+}
+
+/** Strips the schema from references to guarded relations, and gives whole rows back their row type. */
+export function rewriteColumnRefs(
+  resolved: ResolvedStatement,
+  guarded: ReadonlySet<number>,
+): ColumnRefRewrite {
+  const edits: Edit[] = [];
+  const intents: ((tree: IntendedTree) => void)[] = [];
+  for (const [ref, binding] of resolved.columns) {
+    if (binding.kind === 'derived' || binding.kind === 'unresolved') continue;
+    const uses = binding.kind === 'star' ? binding.uses : [binding.use];
+    if (!uses.some((use) => guarded.has(use.id))) continue;
+    const span = resolved.columnSpans.get(ref);
+    if (span === undefined) continue;
+    const fields = ref.fields ?? [];
+    // A name part and its dot are two tokens; Prisma writes "public"."customers"."email" (DESIGN 5.1).
+    const surplus = qualifiers(fields, binding.kind === 'row' && !binding.star) - 1;
+    if (surplus > 0) {
+      edits.push({ first: span.first, end: span.first + 2 * surplus, pieces: [] });
+      intents.push((tree) => tree.of(ref).fields!.splice(0, surplus));
+    } else if (binding.kind === 'row' && !binding.star && !binding.use.nullable) {
+      // A derived table's row is an anonymous record; the cast gives it the table's row type again. On the nullable
+      // side of an outer join the row may be NULL as a whole, which ROW() could not say, so it stays a record there.
+      const row = rowExpression(binding.use);
+      edits.push({ ...span, pieces: [toByteString(row.text)] });
+      intents.push((tree) => tree.replace(ref, row.node));
+    }
+  }
+  return { edits, intend: (tree) => intents.forEach((intend) => intend(tree)) };
+}
+
+/** How many parts name the table: all but the column or star; for a whole row, all of them. */
+function qualifiers(fields: readonly Node[], wholeRow: boolean): number {
+  return wholeRow ? fields.length : fields.length - 1;
+}
+
+function rowExpression(use: RelationUse): { readonly text: string; readonly node: Node } {
+  const name = use.alias ?? use.relation.name;
+  return {
+    text: `(ROW(${identifier(name)}.*)::${relationName(use.relation)})`,
+    node: {
+      TypeCast: {
+        arg: {
+          RowExpr: {
+            args: [{ ColumnRef: { fields: [{ String: { sval: name } }, { A_Star: {} }] } }],
+            row_format: 'COERCE_EXPLICIT_CALL',
+          },
+        },
+        typeName: {
+          names: [{ String: { sval: use.relation.schema } }, { String: { sval: use.relation.name } }],
+          typemod: -1,
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * The derived table that stands in for a protected relation (DESIGN 5.1, join-guard and hoist).
+ *
+ * Every column is guarded in its value and not by the order of the plan: PostgreSQL may run the client's conditions
+ * before any WHERE of ours, and what it then sees of a withheld row is NULL. The alternatives leak (DESIGN 5.1, tried).
+ */
+import type { Column, Relation } from '../catalog/types.js';
+import type { ColumnDecision, RelationDecision } from '../policy/types.js';
+import { toByteString } from '../sql/byte-string.js';
+import { identifier, safeTypeName } from '../policy/sql-text.js';
+import type { Piece } from './edits.js';
+import { guardSql } from './guard-sql.js';
+import { columnOf, relationName } from './names.js';
+
+export type ProtectedDecision = Extract<RelationDecision, { access: 'protected' }>;
+
+export interface GuardedRelationOptions {
+  readonly only: boolean;
+  readonly actor: ReadonlyMap<string, string>;
+  /** Copies of the client's own safe conjuncts, each a boolean expression over `innerAlias`. */
+  readonly hoisted: readonly (readonly Piece[])[];
+  /** `FOR UPDATE NOWAIT` and the like, without OF. */
+  readonly locking: readonly string[];
+  /** System columns that the client's statement names. */
+  readonly systemColumns: readonly string[];
+}
+
+/** How the protected relation is called inside its derived table. */
+export const innerAlias = 'pgveil_t';
+
+/** `(SELECT … FROM … )`, without an alias: the client's own, or the relation's name, follows it. */
+export function guardedRelation(
+  relation: Relation,
+  decision: ProtectedDecision,
+  options: GuardedRelationOptions,
+): readonly Piece[] {
+  const guard = guardSql(relation, innerAlias, decision.guards, options.actor);
+  const columns = relation.columns.map(
+    (column) => `${columnValue(column, decision, guard.condition)} AS ${identifier(column.name)}`,
+  );
+  for (const name of options.systemColumns) {
+    columns.push(`${innerAlias}.${identifier(name)} AS ${identifier(name)}`);
+  }
+  const only = options.only ? 'ONLY ' : '';
+  const pieces: Piece[] = [
+    toByteString(
+      `(SELECT ${columns.join(', ')} FROM ${only}${relationName(relation)} ${innerAlias}${guard.joins}`,
+    ),
+  ];
+  let glue = ' WHERE ';
+  if (guard.condition !== '') {
+    pieces.push(toByteString(`${glue}${guard.condition}`));
+    glue = ' AND ';
+  }
+  for (const conjunct of options.hoisted) {
+    pieces.push(toByteString(glue), ...conjunct);
+    glue = ' AND ';
+  }
+  // Locks belong to the protected rows alone; the consents are read without one.
+  for (const lock of options.locking) {
+    const [strength, wait] = splitLock(lock);
+    pieces.push(toByteString(` ${strength} OF ${innerAlias}${wait}`));
+  }
+  pieces.push(toByteString(')'));
+  return pieces;
+}
+
+/** True when the column leaves the derived table as the plain base column: the guard on the wire may then see its origin. */
+export function isBareColumn(attnum: number, decision: ProtectedDecision): boolean {
+  if (decision.columns.get(attnum)?.kind !== 'clear') return false;
+  return decision.guards.length === 0 || decision.linkable.has(attnum);
+}
+
+function columnValue(column: Column, decision: ProtectedDecision, condition: string): string {
+  // FAIL-CLOSED: a column without a decision is denied.
+  const rule: ColumnDecision = decision.columns.get(column.attnum) ?? { kind: 'denied', label: undefined };
+  const base = columnOf(innerAlias, column);
+  const nothing = `NULL::${safeTypeName(column.baseType)}`;
+  switch (rule.kind) {
+    case 'denied':
+      return nothing;
+    case 'clear':
+      if (isBareColumn(column.attnum, decision)) return base;
+      return `CASE WHEN ${condition} THEN ${base} ELSE ${nothing} END`;
+    case 'masked':
+      return condition === ''
+        ? rule.sql(base)
+        : `CASE WHEN ${condition} THEN ${rule.sql(base)} ELSE ${nothing} END`;
+  }
+}
+
+function splitLock(lock: string): readonly [string, string] {
+  const wait = / (NOWAIT|SKIP LOCKED)$/.exec(lock);
+  return wait === null ? [lock, ''] : [lock.slice(0, wait.index), wait[0]];
+}

@@ -1,0 +1,135 @@
+/**
+ * The rewrite of one resolved statement: which spans of the client's text change, and the tree that has to come out.
+ * Decisions are made already; nothing here allows or refuses by policy. What cannot be rewritten is said, not guessed.
+ */
+import type { Node, RangeVar } from '@pgsql/types';
+import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
+import { toByteString } from '../sql/byte-string.js';
+import { identifier } from '../policy/sql-text.js';
+import type { ByteString } from '../sql/types.js';
+import { rewriteColumnRefs } from './column-refs.js';
+import { rewriteCopyTable } from './copy-table.js';
+import { type Edit, orderEdits, pieceText } from './edits.js';
+import { rewriteGroupBy } from './group-by.js';
+import { guardedRelation, type ProtectedDecision } from './guarded-relation.js';
+import { hoistedConjuncts } from './hoist.js';
+import { IntendedTree } from './intended-tree.js';
+import { rewriteLocking } from './locking.js';
+import { relationName } from './names.js';
+
+export interface RewriteInput {
+  readonly resolved: ResolvedStatement;
+  /** Decisions by use id; a use without one is written schema-qualified and otherwise left alone. */
+  readonly guarded: ReadonlyMap<number, ProtectedDecision>;
+  readonly actor: ReadonlyMap<string, string>;
+  /** Calls of built-in functions that a user's function of the same name could take over: token to qualify. */
+  readonly qualifyFunctions: readonly { readonly node: object; readonly token: number }[];
+  /** Parses `SELECT 1 FROM …` snippets of ours; undefined when the snippet does not parse, a bug. */
+  readonly parseFromItem: (text: ByteString) => Node | undefined;
+}
+
+export type RewriteOutcome =
+  | { readonly ok: true; readonly edits: readonly Edit[]; readonly intended: IntendedTree }
+  | { readonly ok: false; readonly reason: string; readonly hint: string };
+
+/** Builds edits and intended tree. */
+export function rewriteStatement(input: RewriteInput): RewriteOutcome {
+  const { resolved, guarded } = input;
+  const guardedIds = new Set(guarded.keys());
+  const locking = rewriteLocking(resolved, guardedIds);
+  if (!locking.ok) return locking;
+  const intended = new IntendedTree(resolved.statement.node);
+  const edits: Edit[] = [...locking.rewrite.edits];
+  const groupBy = rewriteGroupBy(resolved, guardedIds);
+  const columnRefs = rewriteColumnRefs(resolved, guardedIds);
+  edits.push(...groupBy.edits, ...columnRefs.edits);
+  // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
+  for (const use of resolved.relations) {
+    const decision = guarded.get(use.id);
+    if (decision === undefined) {
+      edits.push(qualify(use, intended));
+      continue;
+    }
+    const system = systemColumns(resolved, use, decision);
+    if (!system.ok) return system;
+    const pieces = guardedRelation(use.relation, decision, {
+      only: use.only || 'CopyStmt' in resolved.statement.node,
+      actor: input.actor,
+      hoisted: hoistedConjuncts(resolved, use, decision),
+      locking: locking.rewrite.inner.get(use.id) ?? [],
+      systemColumns: system.names,
+    });
+    const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;
+    const parsed = input.parseFromItem(text);
+    if (parsed === undefined || !('RangeSubselect' in parsed)) {
+      return { ok: false, reason: 'a table in a form that cannot be masked', hint: 'report this as a bug' };
+    }
+    const statement = resolved.statement.node;
+    if ('CopyStmt' in statement && statement.CopyStmt.relation === use.node) {
+      const copy = rewriteCopyTable(resolved, use, statement.CopyStmt, pieces, parsed);
+      edits.push(copy.edit);
+      copy.intend(intended);
+      continue;
+    }
+    edits.push(replaceRelation(use, pieces));
+    const alias = use.node.alias ?? { aliasname: use.relation.name };
+    intended.replace(use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
+  }
+  for (const { node, token } of input.qualifyFunctions) {
+    edits.push({ first: token, end: token, pieces: [toByteString('pg_catalog.')] });
+    const call = intended.of(node) as { funcname?: Node[] };
+    call.funcname = [{ String: { sval: 'pg_catalog' } }, ...(call.funcname ?? [])];
+  }
+  // Last, so that they see the copies in their final places.
+  groupBy.intend(intended);
+  columnRefs.intend(intended);
+  locking.rewrite.intend(intended);
+  return { ok: true, edits: orderEdits(edits), intended };
+}
+
+function qualify(use: RelationUse, intended: IntendedTree): Edit {
+  const copy: RangeVar = intended.of(use.node);
+  delete copy.catalogname;
+  copy.schemaname = use.relation.schema;
+  copy.relname = use.relation.name;
+  return { ...use.nameSpan, pieces: [toByteString(relationName(use.relation))] };
+}
+
+function replaceRelation(
+  use: RelationUse,
+  pieces: readonly (ByteString | { first: number; end: number })[],
+): Edit {
+  const name = use.alias === undefined ? toByteString(` AS ${identifier(use.relation.name)}`) : undefined;
+  const tail = name === undefined ? [] : [name];
+  if (use.tableCommandSpan !== undefined) {
+    return { ...use.tableCommandSpan, pieces: [toByteString('SELECT * FROM '), ...pieces, ...tail] };
+  }
+  return { ...use.fullSpan, pieces: [...pieces, ...tail] };
+}
+
+/** System columns can be exported from a derived table only where they neither disclose nor widen `*`. */
+function systemColumns(
+  resolved: ResolvedStatement,
+  use: RelationUse,
+  decision: ProtectedDecision,
+):
+  | { readonly ok: true; readonly names: readonly string[] }
+  | { readonly ok: false; readonly reason: string; readonly hint: string } {
+  const names = new Set<string>();
+  let star = false;
+  for (const binding of resolved.columns.values()) {
+    if (binding.kind === 'system' && binding.use.id === use.id) names.add(binding.name);
+    if (binding.kind === 'star' && binding.uses.some((each) => each.id === use.id)) star = true;
+    if (binding.kind === 'row' && binding.use.id === use.id) star = true;
+  }
+  if (names.size === 0) return { ok: true, names: [] };
+  const hint = 'select the primary key instead of a system column';
+  // Row addresses and transaction numbers tell how many rows are withheld and when they changed.
+  if (decision.guards.length > 0) {
+    return { ok: false, reason: 'system columns of a table whose rows are filtered', hint };
+  }
+  if (star || use.hasColumnAliases) {
+    return { ok: false, reason: 'system columns of a masked table beside * or column aliases', hint };
+  }
+  return { ok: true, names: [...names] };
+}
