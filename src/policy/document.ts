@@ -117,8 +117,9 @@ const session = z
     claims: later('claims'),
   })
   .superRefine((value, refinement) => {
-    const add = (path: string[], message: string): void =>
-      void refinement.addIssue({ code: 'custom', path, message });
+    const add = (path: string[], message: string): void => {
+      refinement.addIssue({ code: 'custom', path, message });
+    };
     if (value.exempt === undefined && value.role === undefined) {
       add([], 'the session gets neither a role nor an exemption; add role: or exempt: true');
     }

@@ -50,36 +50,40 @@ export function findRelation(
   if (relation && READABLE.has(relation.kind) && !isSystemSchema(relation.schema)) return relation;
   const own = catalog.relations.filter((one) => READABLE.has(one.kind) && !isSystemSchema(one.schema));
   if (relation) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'unknown-table',
       message: `"${name.schema}.${name.name}" is no table or view of the database's own`,
       fix: 'name a table or view',
     });
+    return;
   }
   if (!catalog.hasSchema(name.schema)) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'unknown-schema',
       message: `the database has no schema "${name.schema}"`,
       fix: suggest(name.schema, new Set(own.map((one) => one.schema)), 'schema'),
     });
+    return;
   }
   const close = nearest(`${name.schema}.${name.name}`, own.map(qualified));
-  return complain(binding, site, {
+  complain(binding, site, {
     code: 'unknown-table',
     message: `the database has no table "${name.schema}.${name.name}"`,
     fix: close === undefined ? 'correct the name, or create the table first' : `did you mean "${close}"?`,
   });
+  return undefined;
 }
 
 /** A table named by text, `schema.table`. */
 export function relationNamed(binding: Binding, site: Site, text: string): Relation | undefined {
   const name = parseRelationName(text);
   if (name) return findRelation(binding, site, name);
-  return complain(binding, site, {
+  complain(binding, site, {
     code: 'bad-name',
     message: `"${text}" is no table name`,
     fix: 'write schema.table',
   });
+  return undefined;
 }
 
 export function findColumn(
@@ -90,7 +94,7 @@ export function findColumn(
 ): Column | undefined {
   const column = relation.columns.find((one) => one.name === name);
   if (column) return column;
-  return complain(binding, site, {
+  complain(binding, site, {
     code: 'unknown-column',
     message: `the table "${qualified(relation)}" has no column "${name}"`,
     fix: suggest(
@@ -99,6 +103,7 @@ export function findColumn(
       'column',
     ),
   });
+  return undefined;
 }
 
 /** A column named by text, one identifier. */
@@ -110,11 +115,12 @@ export function columnNamed(
 ): Column | undefined {
   const name = parseIdentifier(text);
   if (name !== undefined) return findColumn(binding, site, relation, name);
-  return complain(binding, site, {
+  complain(binding, site, {
     code: 'bad-name',
     message: `"${text}" is no column name`,
     fix: 'write the column alone, without its table',
   });
+  return undefined;
 }
 
 /** Direct and indirect parents by inheritance or partitioning. */

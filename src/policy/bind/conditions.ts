@@ -77,14 +77,21 @@ export function bindCondition(
       message: `not a usable condition: ${message}`,
       fix: 'write one true-or-false expression over the columns of one table, such as "region = {actor.region}"',
     });
-  if (!compiled.ok) return wrong(compiled.reason);
+  if (!compiled.ok) {
+    wrong(compiled.reason);
+    return;
+  }
   const isBoolean = (parts: readonly string[]): boolean => {
     const found: Column | undefined = relation.columns.find((one) => one.name === parts.at(-1));
     return found?.baseTypeName === 'bool';
   };
-  if (!isCondition(compiled.node, isBoolean)) return wrong('it is not true or false');
+  if (!isCondition(compiled.node, isBoolean)) {
+    wrong('it is not true or false');
+    return;
+  }
   if (!compiled.pieces.some((piece) => typeof piece !== 'string' && 'column' in piece)) {
-    return wrong('it reads no column, so it does not depend on the row');
+    wrong('it reads no column, so it does not depend on the row');
+    return;
   }
   return {
     relation,
@@ -117,11 +124,12 @@ export function bindTableCondition(
   // An unsupported expression gets its own message from the full compilation.
   const relation = candidates.find((one) => refs.every((parts) => parts.length > 1 && belongsTo(parts, one)));
   if (compiled.ok && (refs.length === 0 || !relation)) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'bad-condition',
       message: 'the condition must be over one table of subjects: that has a key',
       fix: `write table.column for every column, with one of ${candidates.map((one) => `"${qualified(one)}"`).join(', ')}`,
     });
+    return;
   }
   const target = relation ?? candidates[0];
   return target && bindCondition(binding, site, text, target);

@@ -65,11 +65,12 @@ export function bindConsent(binding: Binding, subjects: BoundSubjects): BoundCon
     const text = entry.value[key];
     const found = text === undefined ? undefined : columnNamed(binding, at(key), source, text);
     if (!found || fits(found)) return found;
-    return complain(binding, at(key), {
+    complain(binding, at(key), {
       code: 'wrong-type',
       message: `"${found.name}" is ${found.type}, and ${what} is needed`,
       fix: `name a column that holds ${what}`,
     });
+    return undefined;
   };
   const isTime = (one: Column): boolean => TIME.has(one.baseTypeName);
   const subject = column('subject', () => true, 'a key');
@@ -80,11 +81,12 @@ export function bindConsent(binding: Binding, subjects: BoundSubjects): BoundCon
   if (!subject || !purpose || !status) return undefined;
   const single = hasKey(source, [subject.attnum, purpose.attnum]);
   if (!single && entry.value.recorded_at === undefined) {
-    return complain(binding, at('source'), {
+    complain(binding, at('source'), {
       code: 'consent-ambiguous',
       message: `"${qualified(source)}" may hold several rows per subject and purpose, and nothing says which is the newest`,
       fix: `add recorded_at: to consent:, or a unique constraint on (${subject.name}, ${purpose.name})`,
     });
+    return;
   }
   for (const relation of subjects.relations) {
     const path = subjects.path(relation.oid);

@@ -93,11 +93,12 @@ export function bindRules(binding: Binding, subjects: BoundSubjects): BoundRules
     const condition = bindTableCondition(binding, site, text, tables);
     if (condition) checkReach(binding, site, condition, subjects);
     if (!condition?.attributes.length) return condition;
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'bad-condition',
       message: 'a condition about the data subject cannot depend on the actor',
       fix: 'use the attribute in rows: of a role instead',
     });
+    return undefined;
   };
   const when = new Map<string, PolicyCondition>();
   for (const [name, entry] of content.purposes) {

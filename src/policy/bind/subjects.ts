@@ -39,28 +39,31 @@ function bindTarget(
 ): { relation: Relation; match: number } | undefined {
   const name = parseColumnName(text);
   if (name?.path.length !== 0) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'bad-name',
       message: `"${text}" is no column name`,
       fix: 'write schema.table.column',
     });
+    return;
   }
   const relation = findRelation(binding, site, name);
   const column = relation && findColumn(binding, site, relation, name.column);
   if (!relation || !column) return undefined;
   if (!hasKey(relation, [column.attnum])) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'key-not-unique',
       message: `"${text}" is not unique, so a row could lead to several people`,
       fix: 'lead to a primary key or a column with a unique constraint',
     });
+    return;
   }
   if (!comparable(from, column)) {
-    return complain(binding, site, {
+    complain(binding, site, {
       code: 'types-differ',
       message: `"${text}" is ${column.type} and cannot be compared with ${from.type}`,
       fix: 'lead to the column that the foreign key refers to',
     });
+    return;
   }
   return { relation, match: column.attnum };
 }
@@ -94,20 +97,22 @@ export function bindSubjects(binding: Binding): BoundSubjects {
     if (!step.to) return { column: step.column, hops: [] };
     const { relation: target, match } = step.to;
     if (seen.has(target.oid)) {
-      return complain(binding, step.site, {
+      complain(binding, step.site, {
         code: 'subject-cycle',
         message: 'this way leads in a circle and never to a data subject',
         fix: 'give one of the tables on it a key:',
       });
+      return;
     }
     const rest = follow(target.oid, new Set([...seen, oid]));
     if (!rest) {
       if (steps.has(target.oid)) return undefined;
-      return complain(binding, step.site, {
+      complain(binding, step.site, {
         code: 'subject-unknown',
         message: `the policy does not say whose data a row of "${qualified(target)}" is`,
         fix: `add "${qualified(target)}" to subjects:`,
       });
+      return;
     }
     // Where the hop's key is the subject's key itself, the row carries it already.
     const hops =

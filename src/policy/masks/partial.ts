@@ -10,7 +10,7 @@ const schema = z.strictObject({
   keep_last: count.optional(),
   with: z
     .string()
-    .refine((text) => [...text].length === 1, 'must be one character; write for example "*"')
+    .refine((text) => /^.$/su.test(text), 'must be one character; write for example "*"')
     .optional(),
 });
 

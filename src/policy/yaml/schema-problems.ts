@@ -70,6 +70,12 @@ function valueAt(value: unknown, path: YamlPath): unknown {
   return current;
 }
 
+function plainText(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : '';
+}
+
 const words: Readonly<Record<string, string>> = {
   object: 'a map',
   record: 'a map',
@@ -91,6 +97,12 @@ function problemsOf(source: YamlSource, schema: unknown, issue: Issue, base: Yam
     message,
     fix,
   });
+  // Our own messages are written "what is wrong; what to do", zod's never are.
+  const [ownMessage, ownFix] = issue.message.split('; ', 2);
+  const absent = valueAt(source.value, path) === undefined;
+  if (ownMessage !== undefined && ownFix !== undefined && !(absent && issue.code === 'invalid_value')) {
+    return [make('bad-value', `${name}: ${ownMessage}`, ownFix)];
+  }
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = knownKeys(schema, path, valueAt(source.value, path));
@@ -110,7 +122,7 @@ function problemsOf(source: YamlSource, schema: unknown, issue: Issue, base: Yam
       }
       const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
       if (options.length > 0) {
-        const text = String(valueAt(source.value, path) ?? '');
+        const text = plainText(valueAt(source.value, path));
         return [make('bad-value', `${name} has no such choice`, suggest(text, options, 'choice'))];
       }
       const expected = issue.errors
@@ -129,14 +141,12 @@ function problemsOf(source: YamlSource, schema: unknown, issue: Issue, base: Yam
     }
     case 'invalid_value': {
       const values = issue.values.map(String);
-      const text = String(valueAt(source.value, path) ?? '');
+      const text = plainText(valueAt(source.value, path));
       if (text === '') return [make('missing-key', `${name} is missing`, `add it: ${values.join(' or ')}`)];
       return [make('bad-value', `${name} has no such choice`, suggest(text, values, 'choice'))];
     }
     default: {
-      // Our own refinements write "what is wrong; what to do".
-      const [message = issue.message, fix] = issue.message.split('; ');
-      return [make('bad-value', `${name}: ${message}`, fix ?? 'correct the value')];
+      return [make('bad-value', `${name}: ${issue.message}`, 'correct the value')];
     }
   }
 }

@@ -1,0 +1,29 @@
+/** The dotted names of all settings, and how each is spelled as an environment variable. */
+import { z } from 'zod';
+import { configSchema } from './schema.js';
+
+function unwrap(schema: unknown): unknown {
+  let current = schema;
+  while (
+    current instanceof z.ZodOptional ||
+    current instanceof z.ZodDefault ||
+    current instanceof z.ZodPrefault
+  ) {
+    current = current.unwrap();
+  }
+  return current;
+}
+
+function leaves(schema: unknown, path: readonly string[]): (readonly string[])[] {
+  const here = unwrap(schema);
+  if (!(here instanceof z.ZodObject)) return [path];
+  return Object.entries(here.shape).flatMap(([key, value]) => leaves(value, [...path, key]));
+}
+
+/** Every setting that takes a value. */
+export const settingPaths: readonly (readonly string[])[] = leaves(configSchema, []);
+
+/** `listen.port` → `PGVEIL_LISTEN_PORT`. */
+export function environmentName(path: readonly string[]): string {
+  return `PGVEIL_${path.join('_').toUpperCase()}`;
+}

@@ -1,0 +1,100 @@
+/**
+ * The configuration as a zod schema: every key, its default, and what this release refuses because it does not do it
+ * yet. A promise in a config that nothing keeps would be worse than an error.
+ */
+import { z } from 'zod';
+import { parseByteSize, parseDuration } from './units.js';
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d{1,9} ?(ms|s|m|min|h|d)$/, 'is no duration; write for example 30s, 250ms or 5m')
+    .transform((text) => parseDuration(text) ?? 0)
+    .prefault(fallback);
+
+const byteSize = (fallback: string, most: number) =>
+  z
+    .union([z.string(), z.int()])
+    .transform((value, refinement) => {
+      const bytes = parseByteSize(String(value));
+      if (bytes !== undefined && bytes > 0 && bytes <= most) return bytes;
+      refinement.addIssue({ code: 'custom', message: 'is no usable size; write for example 1MiB or 64kB' });
+      return z.NEVER;
+    })
+    .prefault(fallback);
+
+const port = z.int().min(0).max(65_535);
+const host = z.string().min(1);
+
+/** FAIL-CLOSED: `prefer` too, since it promises encryption wherever the other side can, and there is none yet. */
+const noTls = z.strictObject({
+  mode: z.literal('disable', {
+    error: 'TLS comes with a later release; put mode: disable, and keep both legs inside a trusted network',
+  }),
+});
+
+const url = (...schemes: string[]): z.ZodString =>
+  z.string().refine(
+    (text) => {
+      try {
+        return schemes.includes(new URL(text).protocol);
+      } catch {
+        return false;
+      }
+    },
+    `is no such URL; write ${schemes.map((one) => `${one}//…`).join(' or ')}`,
+  );
+
+export const configSchema = z.strictObject({
+  listen: z
+    .strictObject({ host: host.default('127.0.0.1'), port: port.default(6432), tls: noTls.optional() })
+    .prefault({}),
+  upstream: z
+    .strictObject({ host: host.default('127.0.0.1'), port: port.min(1).default(5432), tls: noTls.optional() })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      mode: z
+        .literal('passthrough', {
+          error:
+            'only "passthrough" works so far, "scram" comes with a later release; write mode: passthrough',
+        })
+        .default('passthrough'),
+      verifiers: z
+        .never({ error: 'belongs to mode: scram, which comes with a later release; remove it' })
+        .optional(),
+    })
+    .prefault({}),
+  catalog: z.strictObject({
+    url: url('postgres:', 'postgresql:'),
+    refresh: duration('30s'),
+  }),
+  policies: z.string().min(1).default('./policies'),
+  audit: z
+    .strictObject({
+      redis: url('redis:').optional(),
+      stream: z.string().min(1).default('pgveil:audit'),
+      spool: z.string().min(1).default('./var/audit'),
+      durability: z.enum(['strict', 'relaxed']).default('strict'),
+    })
+    .prefault({}),
+  admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(9188) }).prefault({}),
+  /** auto is one process in this release. */
+  workers: z
+    .union([z.literal('auto'), z.literal(1)], {
+      error: 'only "auto" or 1 works so far, several workers come with a later release; write workers: auto',
+    })
+    .default('auto'),
+  limits: z
+    .strictObject({
+      connections: z.int().min(1).max(100_000).default(2000),
+      statement_bytes: byteSize('1MiB', 64 * 1024 ** 2),
+      message_bytes: byteSize('1GiB', 1024 ** 3),
+      auth_timeout: duration('10s'),
+      idle_in_handshake: duration('10s'),
+    })
+    .prefault({}),
+});
+
+/** The effective configuration. Durations are in milliseconds, sizes in bytes. */
+export type Config = z.infer<typeof configSchema>;
