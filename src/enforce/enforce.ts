@@ -94,7 +94,7 @@ export function verified(plan: Plan, outcome: ParseOutcome, intended: Node): Pla
 /** Makes the text of a draft for one query text of its shape. The tokens are the statement's. */
 export function finishPlan(draft: PlanDraft, lexed: LexedText, first: number, end: number): Plan {
   if (draft.kind === 'refuse') return { kind: 'refuse', refusal: draft.refusal, facts: draft.facts };
-  const sql = applyEdits(lexed, first, end, draft.edits) as ByteString as EnforcedSql;
+  const sql = applyEdits(lexed, first, end, draft.edits) as EnforcedSql;
   return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts };
 }
 

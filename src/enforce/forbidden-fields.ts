@@ -13,7 +13,7 @@ const memo = new WeakMap<BoundPolicy, Map<string, ReadonlySet<string>>>();
 /** `tableOid:attnum` entries; the same context, role and purpose give the same object. */
 export function forbiddenFields(context: EnforceContext, role: string, purpose: string): ReadonlySet<string> {
   let byRole = memo.get(context.policy);
-  if (byRole === undefined) memo.set(context.policy, (byRole = new Map()));
+  if (byRole === undefined) memo.set(context.policy, (byRole = new Map<string, ReadonlySet<string>>()));
   const key = JSON.stringify([role, purpose]);
   let fields = byRole.get(key);
   if (fields === undefined) byRole.set(key, (fields = collect(context, role, purpose)));

@@ -10,9 +10,8 @@ import { safeTypeName } from '../policy/sql-text.js';
 import type { ColumnDecision, MaskSql, RelationDecision, RowGuard, SubjectPath } from '../policy/types.js';
 import type { BaseUse, ViewLineage } from '../resolve/lineage.js';
 import { viewLineage } from '../resolve/lineage.js';
-import { toByteString } from '../sql/byte-string.js';
-import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
+import { textParser } from '../sql/parse-text.js';
 import { allowedBuiltins } from './builtin-functions.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
 
@@ -23,10 +22,7 @@ export function viewDecisions(
   catalog: Catalog,
   parser: Pick<Parser, 'parse'>,
 ): (view: Relation, decideBase: (oid: number) => RelationDecision) => RelationDecision {
-  const parse = (sql: string): ReturnType<Parser['parse']> => {
-    const outcome = lex(toByteString(sql));
-    return outcome.ok ? parser.parse(outcome.lexed) : outcome;
-  };
+  const parse = textParser(parser);
   return (view, decideBase) => {
     const lineage = viewLineage(view, catalog, parse);
     if (lineage === undefined) return denied(view, 'its definition cannot be followed to base tables');
