@@ -8,8 +8,11 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /** A lone surrogate has no UTF-8 form and RFC 8785 (3.2.2.2) forbids it, so it becomes U+FFFD. */
 export function canonicalString(text: string): string {
-  return JSON.stringify(/\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text);
+  return JSON.stringify((text as WellFormed).isWellFormed() ? text : (text as WellFormed).toWellFormed());
 }
+
+/** ECMAScript 2024; Node 20 has it, the es2023 library of TypeScript does not know it. */
+type WellFormed = string & { isWellFormed(): boolean; toWellFormed(): string };
 
 /** The canonical text of any JSON value. */
 export function canonicalJson(value: Json): string {

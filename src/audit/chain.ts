@@ -2,7 +2,7 @@
  * The hash chain of one instance: an event leaves the builder as a draft with three holes (sequence, hash, prev) that
  * only the single writer of the spool fills, in the order in which it appends. Knows nothing of files.
  */
-import * as crypto from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 
 /**
  * Canonical text cut at its holes: `parts[0]` SEQUENCE `parts[1]` HASH-MEMBER `parts[2]` PREV `parts[3]`.
@@ -18,14 +18,10 @@ export interface SealedEvent {
 /** What stands in `prev` of an instance's first event. */
 export const CHAIN_START = '0'.repeat(64);
 
-export function sha256Hex(text: string): string {
-  return crypto.createHash('sha256').update(text).digest('hex');
-}
-
 /** INVARIANT(audit-chain): hash = SHA-256 over the canonical JSON (RFC 8785) of the event without its `hash`. */
 export function seal(draft: EventDraft, sequence: number, prev: string): SealedEvent {
   const head = `${draft[0]}${sequence}${draft[1]}`;
   const tail = `${draft[2]}${prev}${draft[3]}`;
-  const hash = sha256Hex(head + tail);
+  const hash = digest('sha256', head + tail);
   return { json: `${head}"hash":"${hash}",${tail}`, hash };
 }

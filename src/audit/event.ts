@@ -20,10 +20,19 @@ import {
   type ActivityName,
 } from './ocsf.js';
 
-/** Who writes the events. */
+/** Who writes the events; rendered once. */
 export interface EventSource {
   readonly instance: string;
-  readonly version: string;
+  readonly instanceText: string;
+  readonly product: string;
+}
+
+export function eventSource(instance: string, version: string): EventSource {
+  return {
+    instance,
+    instanceText: canonicalString(instance),
+    product: canonicalJson({ name: 'pgveil', vendor_name: 'pgveil', version }),
+  };
 }
 
 /** The parts that differ from event to event; the fragments are canonical JSON already. */
@@ -143,7 +152,7 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
     `{"action_id":${parts.actionId},"activity_id":${activity.id},"activity_name":${canonicalString(activity.name)}` +
       `,"actor":${session.actor},"category_uid":${CATEGORY_UID},"class_uid":${CLASS_UID},"database":${session.database}` +
       `,"dst_endpoint":${session.dstEndpoint},"duration":${Math.max(0, Math.round(parts.durationMs))}` +
-      `,"metadata":{"correlation_uid":${session.correlationUid},"product":${productText(source.version)}` +
+      `,"metadata":{"correlation_uid":${session.correlationUid},"product":${source.product}` +
       `,"profiles":["security_control"],"sequence":`,
     `,"uid":${canonicalString(parts.uid)},"version":"${OCSF_VERSION}"},"policy":${session.policy}` +
       `,"query_info":{"query_string":${canonicalString(parts.query.text)},"uid":${canonicalString(parts.query.shapeId)}}` +
@@ -151,7 +160,7 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
       `,"status_code":${optional(parts.statusCode)},"status_detail":${optional(parts.statusDetail)}` +
       `,"status_id":${parts.statusId},"time":${parts.time},"type_uid":${CLASS_UID * 100 + activity.id}` +
       `,"unmapped":{"columns":${plan.columns},"consent":${plan.consent},`,
-    `"instance":${canonicalString(source.instance)},"legal_basis":${session.legalBasis},"prev":"`,
+    `"instance":${source.instanceText},"legal_basis":${session.legalBasis},"prev":"`,
     `","purpose":${session.purpose},"role":${session.role},"rows":${parts.rows ?? 'null'},"rules":${rules}` +
       `,"subjects":null,"tables":${plan.tables},"tags":${canonicalJson(parts.tags)}}}`,
   ];
@@ -217,8 +226,4 @@ export function endpointText(host: string, port: number): string {
 
 export function optional(value: string | undefined): string {
   return value === undefined ? 'null' : canonicalString(value);
-}
-
-function productText(version: string): string {
-  return `{"name":"pgveil","vendor_name":"pgveil","version":${canonicalString(version)}}`;
 }

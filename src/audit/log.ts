@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditPort, AuditTicket, LifecycleEvent, StatementOutcome, StatementRecord } from './types.js';
 import type { EventDraft } from './chain.js';
-import { INTERRUPTED, statementEvent, type EventSource } from './event.js';
+import { eventSource, INTERRUPTED, statementEvent } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
 import { Shipper } from './redis.js';
 import { Spool, type AppendEntry } from './spool.js';
@@ -76,7 +76,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     onLost: (cause) =>
       lose(`bug: an audit event could not be built (${cause instanceof Error ? cause.name : 'unknown'})`),
   });
-  const source: EventSource = { instance: spool.instance, version: options.version };
+  const source = eventSource(spool.instance, options.version);
 
   function lose(why: string): void {
     lost++;

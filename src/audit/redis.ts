@@ -51,6 +51,7 @@ export class Shipper {
   #position: SpoolPosition;
   #oldestUnshipped: number | undefined;
   #up = false;
+  #toldDown = false;
   #lastError: string | undefined;
   #stopping = false;
   #savedAt = 0;
@@ -111,7 +112,8 @@ export class Shipper {
   /** Ships what is synced as long as the deadline and Redis allow; the rest stays in the spool. */
   async close(deadlineMs: number): Promise<void> {
     const until = Date.now() + deadlineMs;
-    while (this.#up && Date.now() < until && this.#options.spool.bytesBehind(this.#position) > 0) {
+    // A first connection that is still being made is worth the wait, one that has failed is not.
+    while (!this.#toldDown && Date.now() < until && this.#options.spool.bytesBehind(this.#position) > 0) {
       this.wake();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -237,8 +239,6 @@ export class Shipper {
       this.#waker = done;
     });
   }
-
-  #toldDown = false;
 
   #setUp(up: boolean, tell = false): void {
     if (up === this.#up && (!tell || this.#toldDown)) return;

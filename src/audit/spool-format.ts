@@ -1,8 +1,8 @@
 /**
  * The bytes of a spool segment: checksummed records behind a fixed header, and the names of the files. Pure; does no I/O.
  *
- * A record: magic (2) · kind (1) · length of the uid (1) · length of the body (4) · crc32 (4) · sequence (8, double) ·
- * time (8, double) · body, which is the uid in ASCII and then JSON in UTF-8. The checksum covers all but itself.
+ * A record: crc32 (4) · length of the body (4) · magic (2) · kind (1) · length of the uid (1) · sequence (8, double) ·
+ * time (8, double) · body, which is the uid in ASCII and then JSON in UTF-8. The checksum covers all behind itself.
  * The first record of a segment is its header, so that recovery needs to read the newest segments only.
  */
 import { crc32 } from 'node:zlib';
@@ -38,15 +38,15 @@ export function encodeRecord(record: SpoolRecord): Buffer {
   const jsonBytes = Buffer.byteLength(record.json);
   const bodyBytes = record.uid.length + jsonBytes;
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + bodyBytes);
-  bytes.writeUInt16LE(MAGIC, 0);
-  bytes.writeUInt8(record.kind, 2);
-  bytes.writeUInt8(record.uid.length, 3);
   bytes.writeUInt32LE(bodyBytes, 4);
+  bytes.writeUInt16LE(MAGIC, 8);
+  bytes.writeUInt8(record.kind, 10);
+  bytes.writeUInt8(record.uid.length, 11);
   bytes.writeDoubleLE(record.sequence, 12);
   bytes.writeDoubleLE(record.time, 20);
   bytes.write(record.uid, HEADER_BYTES, 'latin1');
   bytes.write(record.json, HEADER_BYTES + record.uid.length, 'utf8');
-  bytes.writeUInt32LE(checksum(bytes, 0, bytes.length), 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
   return bytes;
 }
 
@@ -60,13 +60,13 @@ export type Decoded =
 export function decodeRecord(bytes: Buffer, offset: number): Decoded {
   if (bytes.length - offset < HEADER_BYTES) return { kind: 'short' };
   const bodyBytes = bytes.readUInt32LE(offset + 4);
-  const uidBytes = bytes.readUInt8(offset + 3);
-  if (bytes.readUInt16LE(offset) !== MAGIC || bodyBytes > MAX_BODY_BYTES || uidBytes > bodyBytes)
+  const uidBytes = bytes.readUInt8(offset + 11);
+  if (bytes.readUInt16LE(offset + 8) !== MAGIC || bodyBytes > MAX_BODY_BYTES || uidBytes > bodyBytes)
     return { kind: 'damaged' };
   const next = offset + HEADER_BYTES + bodyBytes;
   if (next > bytes.length) return { kind: 'short' };
-  const kind = bytes.readUInt8(offset + 2);
-  if (!isRecordKind(kind) || bytes.readUInt32LE(offset + 8) !== checksum(bytes, offset, next))
+  const kind = bytes.readUInt8(offset + 10);
+  if (!isRecordKind(kind) || bytes.readUInt32LE(offset) !== crc32(bytes.subarray(offset + 4, next)))
     return { kind: 'damaged' };
   const body = offset + HEADER_BYTES;
   const record = {
@@ -82,14 +82,9 @@ export function decodeRecord(bytes: Buffer, offset: number): Decoded {
 /** The next offset behind `offset` where a whole, valid record starts; undefined when there is none. */
 export function findRecord(bytes: Buffer, offset: number): number | undefined {
   for (let at = offset + 1; at <= bytes.length - HEADER_BYTES; at++) {
-    if (bytes.readUInt16LE(at) === MAGIC && decodeRecord(bytes, at).kind === 'record') return at;
+    if (bytes.readUInt16LE(at + 8) === MAGIC && decodeRecord(bytes, at).kind === 'record') return at;
   }
   return undefined;
-}
-
-function checksum(bytes: Buffer, start: number, end: number): number {
-  const head = crc32(bytes.subarray(start, start + 8));
-  return crc32(bytes.subarray(start + 12, end), head);
 }
 
 function isRecordKind(kind: number): kind is RecordKind {

@@ -214,10 +214,7 @@ export class Spool {
     this.#queue = [];
     const chainBefore = { sequence: this.#sequence, prev: this.#prev };
     try {
-      if (this.#files.needsSegment() && !this.#syncing) {
-        this.#files.rotate(this.#header());
-        this.#settle(this.#syncWaiters.splice(0), undefined);
-      }
+      this.#rotateWhenDue();
       const bytes = batch.map((entry) => this.#encode(entry));
       batch = batch.filter((_, index) => bytes[index] !== undefined);
       this.#files.write(bytes.filter((record) => record !== undefined));
@@ -229,6 +226,13 @@ export class Spool {
       return;
     }
     this.#written(batch);
+  }
+
+  /** A running sync holds the file, so a segment may grow a little beyond its size. */
+  #rotateWhenDue(): void {
+    if (this.#syncing || !this.#files.needsSegment()) return;
+    this.#files.rotate(this.#header());
+    this.#settle(this.#syncWaiters.splice(0), undefined);
   }
 
   #written(batch: readonly AppendEntry[]): void {
@@ -290,6 +294,13 @@ export class Spool {
       }
       this.#files.synced(upTo);
       this.#settle(waiters, undefined);
+      try {
+        // Here and not only in flush: under steady load a sync is running whenever flush looks.
+        this.#rotateWhenDue();
+      } catch (cause) {
+        this.#fail(cause, []);
+        return;
+      }
       this.#options.onDurable?.();
       this.flush();
       if (this.#syncWaiters.length > 0) this.#startSync();

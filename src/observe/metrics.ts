@@ -71,7 +71,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
         : {
             collect(this: Gauge) {
               const value = read();
-              if (value === undefined) this.reset();
+              if (value === undefined) this.remove();
               else this.set(value);
             },
           }),

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, type Json } from '../../../src/audit/canonical.js';
 import { CHAIN_START, seal } from '../../../src/audit/chain.js';
-import { INTERRUPTED, statementEvent } from '../../../src/audit/event.js';
+import { eventSource, INTERRUPTED, statementEvent } from '../../../src/audit/event.js';
 import { lifecycleEvent } from '../../../src/audit/lifecycle-event.js';
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import type { LifecycleEvent, StatementOutcome, StatementRecord } from '../../../src/audit/types.js';
 import { facts, session, statement, success } from './samples.js';
 
-const source = { instance: 'test-1', version: '0.1.0' };
+const source = eventSource('test-1', '0.1.0');
 
 function sealedText(record: StatementRecord, outcome: StatementOutcome): string {
   return seal(statementEvent(source, 'uid-1', 1_700_000_000_000, record, outcome), 7, CHAIN_START).json;

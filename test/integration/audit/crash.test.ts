@@ -1,0 +1,154 @@
+import { spawn } from 'node:child_process';
+import { symlinkSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { AuditUnavailableError, openAuditLog, type AuditLogOptions } from '../../../src/audit/log.js';
+import type { AuditEvent } from '../../../src/audit/ocsf.js';
+import { recordKind, segmentName } from '../../../src/audit/spool-format.js';
+import { recoverSpool, scanSegment, listSegments } from '../../../src/audit/spool-recover.js';
+import { readFileSync } from 'node:fs';
+import { expectChain } from '../../unit/audit/chain-check.js';
+import { inTemporaryDirectory, statement, success } from '../../unit/audit/samples.js';
+
+function records(directory: string) {
+  return [...listSegments(directory).keys()].flatMap((number) => [
+    ...scanSegment(readFileSync(join(directory, segmentName(number)))).records,
+  ]);
+}
+
+function events(directory: string): AuditEvent[] {
+  return records(directory)
+    .filter(({ kind }) => kind === recordKind.event)
+    .map(({ json }) => JSON.parse(json) as AuditEvent);
+}
+
+function options(spoolDirectory: string, more: Partial<AuditLogOptions> = {}): AuditLogOptions {
+  return { spoolDirectory, durability: 'strict', version: '0', ...more };
+}
+
+/** Runs the writer for a while, kills it with SIGKILL, and returns what it had been promised. */
+async function writeAndKill(
+  directory: string,
+  forMs: number,
+): Promise<{ intents: Set<string>; outcomes: Set<string> }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/integration/audit/writer.ts', directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  const started = new Promise<void>((resolve) => {
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString();
+      resolve();
+    });
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  await Promise.race([started, ended]);
+  await sleep(forMs);
+  child.kill('SIGKILL');
+  await ended;
+  const lines = output.split('\n').slice(0, -1);
+  const named = (word: string) =>
+    new Set(lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length + 1)));
+  return { intents: named('intent'), outcomes: named('outcome') };
+}
+
+describe('after kill -9', () => {
+  it('every promised intent and outcome is there, open intents end as interrupted, the chain has no gap', () =>
+    inTemporaryDirectory(async (directory) => {
+      const intents = new Set<string>();
+      const outcomes = new Set<string>();
+      for (const forMs of [150, 23, 311]) {
+        const promised = await writeAndKill(directory, forMs);
+        expect(promised.outcomes.size).toBeGreaterThan(0);
+        for (const uid of promised.intents) intents.add(uid);
+        for (const uid of promised.outcomes) outcomes.add(uid);
+      }
+      const { intents: open } = recoverSpool(directory);
+      await (await openAuditLog(options(directory))).close();
+
+      const kept = new Map(events(directory).map((event) => [event.metadata.uid, event.status]));
+      for (const uid of intents) expect(kept.has(uid)).toBe(true);
+      for (const uid of outcomes) expect(kept.get(uid)).toBe('Success');
+      for (const { uid } of open) expect(kept.get(uid)).toBe('Interrupted');
+      expect(new Set(kept.keys()).size).toBe(events(directory).length);
+      expectChain(records(directory));
+      expect(recoverSpool(directory).intents).toEqual([]);
+    }));
+});
+
+describe('a disk that takes nothing', () => {
+  it('strict: refuses intents, recovers by itself, and keeps the outcomes that came meanwhile', () =>
+    inTemporaryDirectory(async (directory) => {
+      const told: string[] = [];
+      const log = await openAuditLog(
+        options(directory, { segmentBytes: 1, onState: ({ message }) => told.push(message) }),
+      );
+      const before = log.intent(statement());
+      await before.ready;
+      // Every batch wants a new segment here, and the next one is a device that is always full (full(4)).
+      const next = Math.max(...listSegments(directory).keys()) + 1;
+      symlinkSync('/dev/full', join(directory, segmentName(next)));
+      await expect(log.intent(statement()).ready).rejects.toThrow(AuditUnavailableError);
+      await expect(log.outcome(before, statement(), success)).rejects.toThrow(AuditUnavailableError);
+      expect(log.state().spoolFailing).toBe(true);
+      unlinkSync(join(directory, segmentName(next)));
+      await expect.poll(() => log.state().spoolFailing, { timeout: 5_000 }).toBe(false);
+      await log.intent(statement()).ready;
+      await log.close();
+      expect(events(directory).map(({ metadata }) => metadata.uid)).toEqual([before.uid]);
+      expect(told[0]).toMatch(/cannot be written.*ENOSPC/);
+      expect(told[1]).toMatch(/can be written again/);
+      expectChain(records(directory));
+    }));
+
+  it('relaxed: waits in memory, then refuses protected statements and counts what it cannot keep', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openAuditLog(
+        options(directory, { durability: 'relaxed', segmentBytes: 1, maxQueued: 10 }),
+      );
+      symlinkSync('/dev/full', join(directory, segmentName(2)));
+      for (let count = 0; count < 12; count++) {
+        const ticket = log.intent(statement());
+        expect(ticket.ready === undefined).toBe(count < 10);
+        ticket.ready?.catch(() => undefined);
+        expect(log.outcome(ticket, statement(), success)).toBeUndefined();
+        await sleep(count === 0 ? 30 : 0);
+      }
+      expect(log.state().lost).toBe(2);
+      unlinkSync(join(directory, segmentName(2)));
+      await expect.poll(() => log.state().events, { timeout: 5_000 }).toBe(10);
+      await log.close();
+      expect(events(directory)).toHaveLength(10);
+      expectChain(records(directory));
+    }));
+});
+
+describe('durability', () => {
+  it('strict waits for protected data only, relaxed never', () =>
+    inTemporaryDirectory(async (directory) => {
+      const open = statement({ facts: undefined });
+      const strict = await openAuditLog(options(join(directory, 'strict')));
+      expect(strict.intent(open).ready).toBeUndefined();
+      expect(strict.outcome({ uid: 'a', ready: undefined }, open, success)).toBeUndefined();
+      expect(strict.intent(statement()).ready).toBeInstanceOf(Promise);
+      expect(strict.outcome({ uid: 'b', ready: undefined }, statement(), success)).toBeInstanceOf(Promise);
+      await strict.close();
+      const relaxed = await openAuditLog(options(join(directory, 'relaxed'), { durability: 'relaxed' }));
+      expect(relaxed.intent(statement()).ready).toBeUndefined();
+      expect(relaxed.outcome({ uid: 'c', ready: undefined }, statement(), success)).toBeUndefined();
+      await relaxed.close();
+      expect(events(join(directory, 'strict')).map(({ metadata }) => metadata.uid)).toEqual(['a', 'b']);
+      expect(events(join(directory, 'relaxed')).map(({ metadata }) => metadata.uid)).toEqual(['c']);
+    }));
+
+  it('lifecycle events are kept, and without Redis all bytes count as spool', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openAuditLog(options(directory));
+      log.lifecycle({ kind: 'policy-load', result: 'loaded', name: 'crm', version: '1', problems: 0 });
+      await log.close();
+      expect(events(directory).map(({ activity_name }) => activity_name)).toEqual(['Policy load']);
+      expect(log.state()).toMatchObject({ redisUp: undefined, events: 1, lost: 0, lagSeconds: 0 });
+      expect(log.state().spoolBytes).toBeGreaterThan(500);
+    }));
+});
