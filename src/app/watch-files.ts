@@ -1,0 +1,48 @@
+/**
+ * Notices changed files below a folder. Knows nothing of what they hold.
+ *
+ * It looks at the files' times instead of using fs.watch, because inotify sees nothing on network file systems and in
+ * Kubernetes' ConfigMaps, whose files are links into a folder that is swapped as a whole.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface FileWatch {
+  close(): void;
+}
+
+/** Calls back once after each change, when two looks in a row saw the same: an editor may still be writing. */
+export function watchFiles(folder: string, intervalMs: number, changed: () => void): FileWatch {
+  let reported = fingerprint(folder);
+  let previous = reported;
+  const timer = setInterval(() => {
+    const now = fingerprint(folder);
+    if (now === previous && now !== reported) {
+      reported = now;
+      changed();
+    }
+    previous = now;
+  }, intervalMs);
+  timer.unref();
+  return {
+    close: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+/** Names, sizes, times and inodes of the YAML files; a folder that cannot be read gives the empty text. */
+function fingerprint(folder: string): string {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => {
+        const facts = statSync(join(folder, name), { throwIfNoEntry: false });
+        return facts === undefined ? `${name} gone` : `${name} ${facts.ino} ${facts.size} ${facts.mtimeMs}`;
+      })
+      .join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,73 @@
+/** `pgveil serve`: runs the proxy and answers signals (SPEC 1). */
+import { PolicyError, startApp, type App } from '../../app.js';
+import { CommandFailure, EXIT, ProblemsFailure, reasonOf, type ExitCode } from '../exit.js';
+import { packageVersion } from '../version.js';
+import { configOption, loadCommandConfig } from '../workshop.js';
+import type { Register } from './register.js';
+
+interface Options {
+  readonly config: string | undefined;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly drain: number;
+}
+
+export const registerServe: Register = (program, _io, done) => {
+  program
+    .command('serve')
+    .description(
+      'run the proxy: SIGTERM drains and stops it, SIGINT stops it at once, SIGHUP reloads the policies',
+    )
+    .addOption(configOption())
+    .addOption(
+      program
+        .createOption('--log-level <level>', 'debug, info, warn or error')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .addOption(
+      program
+        .createOption('--drain <seconds>', 'how long transactions may take to finish after SIGTERM')
+        .argParser(Number)
+        .default(30),
+    )
+    .action(async (options: Options) => {
+      done(await serve(options));
+    });
+};
+
+async function serve(options: Options): Promise<ExitCode> {
+  if (!Number.isFinite(options.drain) || options.drain < 0) {
+    throw new CommandFailure(EXIT.usage, '--drain takes a number of seconds', {
+      fix: 'write for example --drain 30',
+    });
+  }
+  const config = loadCommandConfig(options.config);
+  const app = await start(() => startApp(config, { version: packageVersion(), logLevel: options.logLevel }));
+  await untilStopped(app, options.drain * 1000);
+  return EXIT.fine;
+}
+
+async function start(begin: () => Promise<App>): Promise<App> {
+  try {
+    return await begin();
+  } catch (error) {
+    if (error instanceof PolicyError) throw new ProblemsFailure(error.problems);
+    throw new CommandFailure(EXIT.findings, `pgveil could not start: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** The handlers stay to the end: a second signal hastens a drain, it does not kill the process half-way through. */
+function untilStopped(app: App, drainMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (graceMs: number): void => {
+      app.close({ graceMs }).then(resolve, reject);
+    };
+    process.on('SIGTERM', () => {
+      stop(drainMs);
+    });
+    process.on('SIGINT', () => {
+      stop(0);
+    });
+    process.on('SIGHUP', () => void app.reload());
+  });
+}

@@ -1,0 +1,51 @@
+/** Finds and reads `*.test.yaml` files. Wrong ones come back as problems with file, line and column. */
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PolicyProblem, SourcePlace } from '../../policy/types.js';
+import { schemaProblems } from '../../policy/yaml/schema-problems.js';
+import { readYaml } from '../../policy/yaml/source.js';
+import { CommandFailure, EXIT } from '../exit.js';
+import { testFileSchema, type PolicyTest } from './test-file.js';
+
+export interface LocatedTest extends PolicyTest {
+  readonly file: string;
+  readonly place: SourcePlace;
+}
+
+/** A file stands for itself, a folder for every `*.test.yaml` below it. */
+export function findTestFiles(paths: readonly string[]): string[] {
+  const files = paths.flatMap((path) => {
+    if (!existsSync(path)) {
+      throw new CommandFailure(EXIT.usage, `"${path}" does not exist`, {
+        fix: 'name a *.test.yaml file or a folder that holds some',
+      });
+    }
+    if (!statSync(path).isDirectory()) return [path];
+    return readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.test\.ya?ml$/.test(name))
+      .map((name) => join(path, name))
+      .sort();
+  });
+  return [...new Set(files)];
+}
+
+export function readTests(files: readonly string[]): { tests: LocatedTest[]; problems: PolicyProblem[] } {
+  const tests: LocatedTest[] = [];
+  const problems: PolicyProblem[] = [];
+  for (const file of files) {
+    const read = readYaml(file, readFileSync(file, 'utf8'));
+    if (!read.ok) {
+      problems.push(...read.problems);
+      continue;
+    }
+    const parsed = testFileSchema.safeParse(read.source.value);
+    if (parsed.success) {
+      tests.push(
+        ...parsed.data.tests.map((test, i) => ({ ...test, file, place: read.source.placeOf(['tests', i]) })),
+      );
+    } else {
+      problems.push(...schemaProblems(read.source, testFileSchema, parsed.error));
+    }
+  }
+  return { tests, problems };
+}
