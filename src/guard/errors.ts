@@ -1,0 +1,105 @@
+/**
+ * Takes out of errors and notices what may carry a row's value (DESIGN 5.6). `Failing row contains (…)` prints a raw
+ * row, `invalid input syntax for type integer: "…"` a column's text. It knows SQLSTATE classes, no statements.
+ */
+import { toByteString } from '../wire/byte-string.js';
+import { encodeFrame, openFrame } from '../wire/codec.js';
+import { backendTypes } from '../wire/message-types.js';
+import { type ErrorField, errorResponse } from '../wire/messages/error-response.js';
+
+/**
+ * Classes (PostgreSQL manual, appendix A) whose messages were reviewed and hold names and fixed words only. Messages
+ * of 42 may quote the statement's own text, which the client wrote.
+ * FAIL-CLOSED: every other class gets a text of ours.
+ */
+const REVIEWED_CLASSES: ReadonlySet<string> = new Set([
+  '00',
+  '01',
+  '02',
+  '08',
+  '0A',
+  '25',
+  '26',
+  '28',
+  '2D',
+  '34',
+  '3B',
+  '3D',
+  '3F',
+  '40',
+  '42',
+  '53',
+  '54',
+  '55',
+  '57',
+]);
+
+/**
+ * Codes of reviewed classes whose message can hold a value nevertheless.
+ * 42601 and 42P02 …: raised by SQL that runs inside functions; 55000 and 54000 by extensions; kept, see docs.
+ */
+const UNREVIEWED_CODES: ReadonlySet<string> = new Set([
+  '01004', // string_data_right_truncation, may print the string
+  '01003',
+  '54001', // stack depth: HINT only, but raised with a context of data
+]);
+
+/** Severity, SQLSTATE and the names of objects (schema, table, column, data type, constraint). */
+const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C', 's', 't', 'c', 'd', 'n']);
+
+/** What happened, by SQLSTATE class, for those whose messages are replaced. */
+const TEXT_BY_CLASS: Readonly<Record<string, string>> = {
+  '21': 'cardinality violation',
+  '22': 'data exception',
+  '23': 'integrity constraint violation',
+  '38': 'external routine exception',
+  '39': 'external routine invocation exception',
+  '44': 'the row violates a check option',
+  P0: 'error raised by a function',
+};
+
+const TEXT_BY_CODE: Readonly<Record<string, string>> = {
+  '21000': 'a subquery or command produced more rows than allowed',
+  '22001': 'value too long for its type',
+  '22003': 'numeric value out of range',
+  '22007': 'invalid date or time format',
+  '22008': 'date or time field out of range',
+  '22012': 'division by zero',
+  '22021': 'invalid byte sequence for the encoding',
+  '22023': 'invalid parameter value',
+  '22P02': 'invalid input syntax for a type',
+  '22P03': 'invalid binary format for a type',
+  '22P04': 'malformed COPY data',
+  '23502': 'null value violates a not-null constraint',
+  '23503': 'a foreign key constraint is violated',
+  '23505': 'a duplicate key value violates a unique constraint',
+  '23514': 'a check constraint is violated',
+  '23P01': 'an exclusion constraint is violated',
+};
+
+/** An ErrorResponse or NoticeResponse frame without values, of the same type. */
+export function scrubError(frame: Buffer): Buffer {
+  const { fields } = errorResponse.decode(openFrame(frame, 'error-response'));
+  const code = fields.find(([letter]) => letter === 'C')?.[1] ?? 'XX000';
+  const isNotice = frame[0] === backendTypes['notice-response'];
+  const reviewed = isReviewed(code, isNotice);
+  const kept: ErrorField[] = [];
+  for (const field of fields) {
+    if (field[0] === 'M')
+      kept.push(['M', reviewed ? field[1] : toByteString(`pgveil: ${replacement(code, isNotice)}`)]);
+    else if (KEPT_FIELDS.has(field[0])) kept.push(field);
+  }
+  return encodeFrame(frame[0]!, errorResponse, { kind: 'error-response', fields: kept });
+}
+
+function isReviewed(code: string, isNotice: boolean): boolean {
+  // RAISE NOTICE says 00000, RAISE WARNING 01000, unless told otherwise: their text is a function's own, so data.
+  if (isNotice && (code === '00000' || code === '01000')) return false;
+  return REVIEWED_CLASSES.has(code.slice(0, 2)) && !UNREVIEWED_CODES.has(code);
+}
+
+function replacement(code: string, isNotice: boolean): string {
+  const text = TEXT_BY_CODE[code] ?? TEXT_BY_CLASS[code.slice(0, 2)];
+  if (text !== undefined) return `${text}; the text is withheld because it may carry a value`;
+  return `${isNotice ? 'notice' : 'error'} text withheld because it may carry a value`;
+}

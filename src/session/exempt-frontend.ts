@@ -1,0 +1,146 @@
+/**
+ * Follows what an exempt client sends, for the audit. Every byte goes on as it came; nothing is held or refused,
+ * save that strict durability may ask a statement to wait for its intent.
+ */
+import { openFrame } from '../wire/codec.js';
+import type { FrameSink, Verdict } from '../wire/framer.js';
+import { frontendTypes } from '../wire/message-types.js';
+import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
+import { execute as executeCodec } from '../wire/messages/execute.js';
+import { parse as parseCodec } from '../wire/messages/parse.js';
+import type { FrontendPorts } from './governed-frontend.js';
+import type { Prepared } from './prepared.js';
+import type { TextDescriptions, Described } from './text-descriptions.js';
+import type { StatementRun } from './statement-run.js';
+
+const type = frontendTypes;
+const nothing: Described = { auditText: '', shapeId: '', tags: {}, command: 'UNKNOWN' };
+
+export class ExemptFrontend implements FrameSink {
+  private readonly to: FrontendPorts;
+  private readonly texts: TextDescriptions;
+  private begun: StatementRun | undefined;
+
+  constructor(to: FrontendPorts, texts: TextDescriptions) {
+    this.to = to;
+    this.texts = texts;
+  }
+
+  bytes(buffer: Buffer): void {
+    this.to.forward(buffer);
+  }
+
+  /** Nothing is in discardOversized for exempt sessions. */
+  oversized(): readonly Buffer[] {
+    return [];
+  }
+
+  message(messageType: number, frame: Buffer): Verdict {
+    const { state } = this.to;
+    if (messageType === type.terminate) {
+      this.to.terminate();
+      return 'stop';
+    }
+    if (state.answers.skipping && messageType !== type.sync) return 'pass';
+    switch (messageType) {
+      case type.query: {
+        const run = this.begin(this.texts.describe(frame.subarray(5, frame.length - 1)));
+        if (run === 'hold') return 'hold';
+        state.answers.push({ kind: 'query', runs: [run], single: true, at: 0 });
+        break;
+      }
+      case type['function-call']: {
+        const run = this.begin({ ...nothing, command: 'FUNCTION CALL' });
+        if (run === 'hold') return 'hold';
+        state.answers.push({ kind: 'query', runs: [run], single: true, at: 0 });
+        break;
+      }
+      case type.parse: {
+        const message = parseCodec.decode(openFrame(frame, 'parse'));
+        const text = this.texts.describe(message.sql);
+        const prepared: Prepared = {
+          text,
+          command: text.command,
+          decision: 'forward',
+          facts: undefined,
+          epoch: '',
+          parse: undefined,
+        };
+        const change = state.statements.announce(message.statement, prepared);
+        state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
+        break;
+      }
+      case type.bind: {
+        const body = openFrame(frame, 'bind');
+        const portal = body.cstring();
+        const statement = body.cstring();
+        const prepared = state.statements.expected(statement) ?? unknownPrepared;
+        const change = state.portals.announce(portal, { prepared, transaction: 0 });
+        state.answers.push({ kind: 'bind', statement, change });
+        break;
+      }
+      case type.execute: {
+        const { portal } = executeCodec.decode(openFrame(frame, 'execute'));
+        const { text, command } = state.portals.expected(portal)?.prepared ?? unknownPrepared;
+        const run = this.begin({ ...text, command });
+        if (run === 'hold') return 'hold';
+        state.answers.push({ kind: 'execute', portal, run });
+        break;
+      }
+      case type.describe: {
+        const { target, name } = describeCodec.decode(openFrame(frame, 'describe'));
+        state.answers.push({ kind: 'describe', target, name });
+        break;
+      }
+      case type.close: {
+        const { target, name } = closeCodec.decode(openFrame(frame, 'close'));
+        state.answers.push({
+          kind: 'close',
+          statement: target === 'statement' ? state.statements.announce(name, undefined) : undefined,
+          portal: target === 'portal' ? state.portals.announce(name, undefined) : undefined,
+          swallow: false,
+        });
+        break;
+      }
+      case type.sync:
+        if (!state.copyIn) state.answers.push({ kind: 'sync' });
+        break;
+      case type['copy-done']:
+      case type['copy-fail']:
+        state.copyIn = false;
+        break;
+      default:
+        break;
+    }
+    return 'pass';
+  }
+
+  private begin(text: Described): StatementRun | 'hold' {
+    const waited = this.begun;
+    if (waited !== undefined) {
+      this.begun = undefined;
+      return waited;
+    }
+    const run = this.to.ledger.begin({
+      text,
+      command: text.command,
+      decision: 'forward',
+      facts: undefined,
+      source: undefined,
+    });
+    if (run.ticket.ready === undefined) return run;
+    this.begun = run;
+    // Exempt sessions are the DBA's way in when the audit disk is full, so a failed intent does not stop them.
+    const go = (): undefined => undefined;
+    return this.to.hold.until(run.ticket.ready, go, go);
+  }
+}
+
+const unknownPrepared: Prepared = {
+  text: nothing,
+  command: 'UNKNOWN',
+  decision: 'forward',
+  facts: undefined,
+  epoch: '',
+  parse: undefined,
+};

@@ -1,0 +1,123 @@
+/** Who a connection is, from its StartupMessage and the policy's `sessions`. It knows no sockets. */
+import { randomUUID } from 'node:crypto';
+import type { SessionIdentity } from '../audit/types.js';
+import type { EnforceContext } from '../enforce/types.js';
+import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
+import type { SessionRule } from '../policy/types.js';
+import { toByteString } from '../wire/byte-string.js';
+import { encodeBackend } from '../wire/backend-message.js';
+import { encodeStartupPacket, type StartupMessage } from '../wire/startup.js';
+import type { Ports } from './ports.js';
+import { governStartup } from './startup-parameters.js';
+
+export interface Claimant {
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly client: { readonly address: string; readonly port: number };
+}
+
+export type Admission =
+  | {
+      readonly ok: true;
+      readonly rule: SessionRule;
+      /** The startup packet for the server. */
+      readonly startup: Buffer;
+      /** NegotiateProtocolVersion for the client, where its packet asks for one. */
+      readonly negotiation: Buffer | undefined;
+      readonly replication: boolean;
+    }
+  | { readonly ok: false; readonly code: SessionErrorCode; readonly message: string };
+
+/** PG_PROTOCOL(3, 0) as NegotiateProtocolVersion carries it. */
+const PROTOCOL_3_0 = 0x00030000;
+
+export function claimantOf(message: StartupMessage, client: Claimant['client']): Claimant {
+  const parameters = new Map(message.parameters);
+  const user = parameters.get('user') ?? '';
+  // An empty database name means the user's (ProcessStartupPacket).
+  const database = parameters.get('database') ?? '';
+  return {
+    user,
+    database: database === '' ? user : database,
+    applicationName: parameters.get('application_name') ?? '',
+    client,
+  };
+}
+
+/** Decides before the server is contacted. */
+export function admit(
+  message: StartupMessage,
+  raw: Buffer,
+  duplicates: readonly string[],
+  who: Claimant,
+  ports: Ports,
+): Admission {
+  if (who.user === '')
+    return { ok: false, code: 'session-unmatched', message: 'the startup packet names no user' };
+  if (duplicates.length > 0)
+    return { ok: false, code: 'startup-setting-invalid', message: 'a startup parameter is given twice' };
+  const rule = ports.matchSession({ user: who.user, database: who.database, address: who.client.address });
+  if (rule === undefined)
+    return {
+      ok: false,
+      code: 'session-unmatched',
+      message: 'no entry of the policy\'s "sessions" matches this user, database and address',
+    };
+  if (rule.exempt) {
+    const replication = message.parameters.some(([name]) => name === 'replication');
+    return { ok: true, rule, startup: raw, negotiation: undefined, replication };
+  }
+  // FAIL-CLOSED: without a role nothing can be decided.
+  if (rule.role === undefined)
+    return {
+      ok: false,
+      code: 'session-unmatched',
+      message: 'the matching entry of "sessions" names no role',
+    };
+  const governed = governStartup(message.parameters);
+  if (!governed.ok) return { ok: false, ...governed.problem };
+  const { parameters, protocolOptions } = governed.startup;
+  const startup = encodeStartupPacket({
+    kind: 'startup',
+    protocol: { major: 3, minor: 0 },
+    parameters: [...parameters],
+  });
+  // A governed session speaks 3.0; a client that asked for more is told so, as a server of that version would.
+  const negotiation =
+    message.protocol.minor > 0 || protocolOptions.length > 0
+      ? encodeBackend({
+          kind: 'negotiate-protocol-version',
+          newestVersion: PROTOCOL_3_0,
+          unknownOptions: protocolOptions.map(toByteString),
+        })
+      : undefined;
+  return { ok: true, rule, startup, negotiation, replication: false };
+}
+
+export function sessionIdentity(
+  who: Claimant,
+  rule: SessionRule,
+  context: EnforceContext | undefined,
+  ports: Ports,
+): SessionIdentity {
+  return {
+    id: randomUUID(),
+    user: who.user,
+    database: who.database,
+    applicationName: who.applicationName,
+    client: who.client,
+    upstream: ports.upstream,
+    exempt: rule.exempt,
+    role: rule.role,
+    purpose: rule.purpose,
+    legalBasis:
+      rule.purpose === undefined ? undefined : context?.policy.purposes.get(rule.purpose)?.legalBasis,
+    policy: ports.policyIdentity(),
+  };
+}
+
+/** The `reason` label of a log-in that pgveil refuses. */
+export function failureReason(code: SessionErrorCode): string {
+  return errorCatalog[code].reason;
+}

@@ -1,0 +1,89 @@
+/**
+ * Everything the session station needs from outside, as plain interfaces: app.ts implements them, the tests too.
+ * It must not know who implements them.
+ */
+import type { AuditPort } from '../audit/types.js';
+import type { EnforceContext, Planner, Refusal } from '../enforce/types.js';
+import type { SessionRule } from '../policy/types.js';
+
+export interface SessionLimits {
+  /** Client connections at a time; one more gets 53300. */
+  readonly connections: number;
+  /** The longest Query or Parse message of a governed session; a longer one is refused, and the session lives on. */
+  readonly statementBytes: number;
+  /** The longest message of a client at all. */
+  readonly messageBytes: number;
+  /** From the accepted connection to the first ReadyForQuery. */
+  readonly authTimeoutMs: number;
+  /** From the accepted connection to a whole startup packet. */
+  readonly startupTimeoutMs: number;
+  readonly cancelRequests: number;
+}
+
+export const defaultLimits: SessionLimits = {
+  connections: 2000,
+  statementBytes: 1024 * 1024,
+  messageBytes: 0x3ffffffe,
+  authTimeoutMs: 10_000,
+  startupTimeoutMs: 10_000,
+  cancelRequests: 100,
+};
+
+/** One statement as the metrics see it. No text, no user, no value. */
+export interface StatementObservation {
+  readonly decision: 'forward' | 'rewrite' | 'deny' | 'observe';
+  readonly role: string | undefined;
+  readonly seconds: number;
+  readonly rows: number;
+  readonly maskedLabels: readonly string[];
+  readonly refusal: Refusal | undefined;
+}
+
+export type ConnectionState = 'handshake' | 'active' | 'closed';
+
+/** Callbacks for metrics. They must not throw and must not wait. */
+export interface SessionObserver {
+  statement(observation: StatementObservation): void;
+  /** Time spent in the planner for one message. */
+  planned(seconds: number, cache: 'hit' | 'miss'): void;
+  connection(from: ConnectionState | undefined, to: ConnectionState): void;
+  bytes(direction: 'from-client' | 'from-upstream', count: number): void;
+  upstreamError(): void;
+  guardTrip(): void;
+  /** `reason` is the label of errors/catalog.ts. */
+  authFailure(reason: string): void;
+}
+
+/** Structured log lines. Never a value, a literal or a statement text in `fields`. */
+export interface SessionLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface Ports {
+  readonly planner: Planner;
+  readonly audit: AuditPort;
+  readonly observer: SessionObserver;
+  readonly logger: SessionLogger;
+  readonly upstream: { readonly host: string; readonly port: number };
+  readonly limits: SessionLimits;
+  /** Name and version of the policy set in force, for the audit. */
+  policyIdentity(): { readonly name: string; readonly version: string };
+  /** The first entry of `sessions` that matches; undefined: the log-in is refused. */
+  matchSession(who: {
+    readonly user: string;
+    readonly database: string;
+    readonly address: string;
+  }): SessionRule | undefined;
+  /**
+   * Catalog and policy in force for a database; the same object until either changes. Undefined: not ready, so
+   * governed statements are refused. A promise only for a database that is met for the first time.
+   */
+  contextFor(database: string): EnforceContext | undefined | Promise<EnforceContext | undefined>;
+  /** A statement that changes the structure has passed (from an exempt session). */
+  noteDdl(database: string): void;
+  /** Loads the catalog again, now. Rejects when that is not possible. */
+  refreshCatalog(database: string): Promise<void>;
+}

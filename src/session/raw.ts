@@ -1,0 +1,55 @@
+/** The fast way of exempt sessions that are audited by connection only: bytes through, and just enough seen to drain. */
+import type { FrameSink, Verdict } from '../wire/framer.js';
+import { backendTypes } from '../wire/message-types.js';
+import { severityOf } from './severity.js';
+
+export class RawFrontend implements FrameSink {
+  private readonly forward: (buffer: Buffer) => void;
+
+  constructor(forward: (buffer: Buffer) => void) {
+    this.forward = forward;
+  }
+
+  bytes(buffer: Buffer): void {
+    this.forward(buffer);
+  }
+
+  oversized(): readonly Buffer[] {
+    return [];
+  }
+
+  message(): Verdict {
+    return 'pass';
+  }
+}
+
+export class RawBackend implements FrameSink {
+  /** Nothing was sent since the server was last ready outside a transaction. */
+  idle = true;
+  private readonly forward: (buffer: Buffer) => void;
+  private readonly serverEnded: () => void;
+
+  constructor(forward: (buffer: Buffer) => void, serverEnded: () => void) {
+    this.forward = forward;
+    this.serverEnded = serverEnded;
+  }
+
+  noteRequest(): void {
+    this.idle = false;
+  }
+
+  bytes(buffer: Buffer): void {
+    this.forward(buffer);
+  }
+
+  oversized(): readonly Buffer[] {
+    return [];
+  }
+
+  message(messageType: number, frame: Buffer): Verdict {
+    if (messageType === backendTypes['ready-for-query'])
+      this.idle = frame[5] === 0x49; // I
+    else if (messageType === backendTypes['error-response'] && severityOf(frame).fatal) this.serverEnded();
+    return 'pass';
+  }
+}

@@ -1,0 +1,110 @@
+/** Refusals that the session makes itself, because they depend on its state and not on the statement alone. */
+import type { PlanFacts, Plan, QueryPlan, Planner, Refusal, RefusalCode } from '../enforce/types.js';
+import { errorCatalog } from '../errors/catalog.js';
+
+function refusal(
+  code: RefusalCode,
+  message: string,
+  detail: string,
+  sqlstate?: string,
+  hint?: string,
+): Refusal {
+  const entry = errorCatalog[code];
+  return {
+    code,
+    sqlstate: sqlstate ?? entry.sqlstate,
+    message,
+    detail,
+    hint: hint ?? entry.recovery,
+    rule: `pgveil.${code}`,
+  };
+}
+
+export const refusals = {
+  unknownPrepared: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'this prepared statement does not exist',
+      'the session has not prepared a statement of this name',
+    ),
+  stalePrepared: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'this prepared statement was made under an earlier policy or catalog',
+      'EXECUTE would run it with the protection of that time',
+    ),
+  unknownPortal: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'this cursor or portal does not exist',
+      'the session has not opened one of this name',
+      '34000',
+      'declare the cursor again',
+    ),
+  stalePortal: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'this cursor was declared under an earlier policy or catalog',
+      'FETCH would show rows with the protection of that time',
+      '34000',
+      'declare the cursor again',
+    ),
+  functionCall: (): Refusal => ({
+    code: 'function-not-allowed',
+    sqlstate: errorCatalog['function-call-not-allowed'].sqlstate,
+    message: 'the fast-path function call is not allowed',
+    detail: 'a FunctionCall message names a function by number and cannot be checked',
+    hint: errorCatalog['function-call-not-allowed'].recovery,
+    rule: 'pgveil.function-call-not-allowed',
+  }),
+  tooLarge: (limit: number) =>
+    refusal(
+      'statement-too-large',
+      `the statement is longer than ${limit} bytes`,
+      'limits.statement_bytes bounds the text of one message',
+    ),
+  catalogStale: () =>
+    refusal(
+      'catalog-stale',
+      'the catalog of this database is not ready',
+      'without it no statement can be checked',
+    ),
+  auditUnavailable: () =>
+    refusal(
+      'audit-unavailable',
+      'the audit log cannot take events',
+      'audit.durability is strict, so the statement has not run',
+    ),
+};
+
+const NO_FIELDS: ReadonlySet<string> = new Set();
+
+/** Facts of a statement that was not looked at. */
+export function emptyFacts(command: string): PlanFacts {
+  return {
+    command,
+    protectedData: false,
+    tables: [],
+    columns: {},
+    maskedLabels: [],
+    rules: [],
+    outputs: undefined,
+    forbiddenFields: NO_FIELDS,
+    consent: undefined,
+    effect: undefined,
+  };
+}
+
+/** A plan that refuses a text without a look at it. `sql` undefined: not even the text is there. */
+export function refusedPlan(planner: Planner, sql: Uint8Array | undefined, why: Refusal): QueryPlan {
+  const seen = sql === undefined ? undefined : planner.describe(sql);
+  const plan: Plan = { kind: 'refuse', refusal: why, facts: emptyFacts(seen?.command ?? 'UNKNOWN') };
+  return {
+    plans: [plan],
+    auditText: seen?.auditText ?? '',
+    shapeId: seen?.shapeId ?? '',
+    tags: seen?.tags ?? {},
+    cache: 'miss',
+    epoch: '',
+  };
+}

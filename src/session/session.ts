@@ -1,0 +1,510 @@
+/**
+ * One client connection from its first byte to its last: the two channels, the two framers, the phases, and the one
+ * place where errors end it. What messages mean stands in the frontend, backend and login files.
+ */
+import type net from 'node:net';
+import type { SessionIdentity } from '../audit/types.js';
+import type { EnforceContext } from '../enforce/types.js';
+import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
+import type { SessionRule } from '../policy/types.js';
+import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
+import { encodeErrorResponse } from '../wire/messages/error-response.js';
+import { encodeFrontend } from '../wire/frontend-message.js';
+import { backendTypes } from '../wire/message-types.js';
+import { ProtocolViolation } from '../wire/protocol-violation.js';
+import { Backend } from './backend.js';
+import { relayCancel } from './cancel.js';
+import { adoptSocket, type Channel, connectChannel } from './channel.js';
+import { ExemptFrontend } from './exempt-frontend.js';
+import type { FrameTables } from './frame-tables.js';
+import { type FrontendPorts, GovernedFrontend } from './governed-frontend.js';
+import { Hold } from './hold.js';
+import {
+  admit,
+  type Admission,
+  type Claimant,
+  claimantOf,
+  failureReason,
+  sessionIdentity,
+} from './identity.js';
+import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
+import { flushFrame } from './messages.js';
+import { Outbox } from './outbox.js';
+import type { ConnectionState, Ports } from './ports.js';
+import { RawBackend, RawFrontend } from './raw.js';
+import { SessionState } from './session-state.js';
+import { StartupPhase } from './startup-phase.js';
+import { RunLedger } from './statement-run.js';
+import { TextDescriptions } from './text-descriptions.js';
+import { TextPlanner } from './text-planner.js';
+
+export interface SessionHost {
+  readonly ports: Ports;
+  readonly tables: FrameTables;
+  /** This connection is one too many. */
+  full(): boolean;
+  closed(session: Session): void;
+  beginCancel(): boolean;
+  endCancel(): void;
+}
+
+type Phase = 'startup' | 'connecting' | 'login' | 'probe' | 'ready' | 'closed';
+type Admitted = Extract<Admission, { ok: true }>;
+
+const terminateFrame = encodeFrontend({ kind: 'terminate' });
+
+export class Session {
+  private readonly host: SessionHost;
+  private readonly ports: Ports;
+  private readonly client: Channel;
+  private upstream: Channel | undefined;
+  private readonly toClient = new Outbox();
+  private readonly toUpstream = new Outbox();
+  private phase: Phase = 'startup';
+  private connectionState: ConnectionState = 'handshake';
+  private readonly startup = new StartupPhase();
+  private readonly startedAt = performance.now();
+  private timer: NodeJS.Timeout;
+  private readonly clientHold: Hold;
+  private readonly upstreamHold: Hold;
+  private clientFramer!: Framer;
+  private upstreamFramer!: Framer;
+  private clientSink!: FrameSink;
+  private upstreamSink!: FrameSink;
+  private who: Claimant | undefined;
+  private identity: SessionIdentity | undefined;
+  private ledger: RunLedger | undefined;
+  private state: SessionState | undefined;
+  private raw: RawBackend | undefined;
+  private authenticated = false;
+  private opened = false;
+  private terminating = false;
+  private flushWanted = false;
+  private draining = false;
+  private serverEnded = false;
+
+  constructor(socket: net.Socket, host: SessionHost) {
+    this.host = host;
+    this.ports = host.ports;
+    this.clientHold = new Hold(
+      () => this.resumeClient(),
+      (error) => this.broken(error),
+    );
+    this.upstreamHold = new Hold(
+      () => this.resumeUpstream(),
+      (error) => this.broken(error),
+    );
+    this.ports.observer.connection(undefined, 'handshake');
+    this.timer = setTimeout(
+      () => this.fatal('auth-timeout', 'the startup packet did not come in time'),
+      this.ports.limits.startupTimeoutMs,
+    );
+    this.client = adoptSocket(socket, {
+      chunk: (bytes) => this.guarded(() => this.fromClient(bytes)),
+      drained: () => this.guarded(() => this.settle()),
+      closed: (error) => this.end(error === undefined ? 'client closed' : 'client connection lost'),
+    });
+    this.toClient.attach(this.client);
+  }
+
+  /** Ends now if nothing is under way, otherwise after the current transaction. */
+  drain(): void {
+    this.draining = true;
+    this.guarded(() => this.settle());
+  }
+
+  /** Ends now. */
+  shutDown(): void {
+    this.fatal('shutting-down', 'the proxy is shutting down');
+  }
+
+  private fromClient(bytes: Buffer): void {
+    if (this.phase === 'closed') return;
+    this.ports.observer.bytes('from-client', bytes.length);
+    if (this.phase === 'startup') this.startupBytes(bytes);
+    else {
+      this.raw?.noteRequest();
+      this.clientFramer.push(bytes, this.clientSink);
+    }
+    this.settle();
+  }
+
+  private fromUpstream(bytes: Buffer): void {
+    if (this.phase === 'closed') return;
+    this.ports.observer.bytes('from-upstream', bytes.length);
+    this.upstreamFramer.push(bytes, this.upstreamSink);
+    // An answer may be what a held message of the client waits for.
+    if (this.clientFramer.held && !this.clientHold.isWaiting) this.clientFramer.resume(this.clientSink);
+    this.settle();
+  }
+
+  private resumeClient(): void {
+    this.guarded(() => {
+      if (this.phase === 'closed') return;
+      this.clientFramer.resume(this.clientSink);
+      this.settle();
+    });
+  }
+
+  private resumeUpstream(): void {
+    this.guarded(() => {
+      if (this.phase === 'closed') return;
+      this.upstreamFramer.resume(this.upstreamSink);
+      if (this.clientFramer.held && !this.clientHold.isWaiting) this.clientFramer.resume(this.clientSink);
+      this.settle();
+    });
+  }
+
+  /** At the end of each event: one write per side, then reading on or off. */
+  private settle(): void {
+    if (this.phase === 'closed') return;
+    if (this.flushWanted) {
+      this.flushWanted = false;
+      this.toUpstream.add(flushFrame);
+    }
+    if (this.terminating) this.toUpstream.add(terminateFrame);
+    this.toUpstream.flush();
+    this.toClient.flush();
+    if (this.terminating) return this.end('client terminated');
+    this.client.lendReadBuffer(this.toUpstream.pending);
+    this.upstream?.lendReadBuffer(this.toClient.pending);
+    const connecting = this.phase === 'connecting';
+    this.client.setReading(
+      this.phase === 'startup' || (!connecting && !this.clientFramer.held && !this.toUpstream.congested),
+    );
+    if (!connecting) this.upstream?.setReading(!this.upstreamFramer.held && !this.toClient.congested);
+    if (this.draining && (this.phase !== 'ready' || this.isIdle())) this.shutDown();
+  }
+
+  private isIdle(): boolean {
+    return this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);
+  }
+
+  private startupBytes(bytes: Buffer): void {
+    const step = this.startup.push(bytes);
+    switch (step.kind) {
+      case 'wait':
+        return;
+      case 'answer':
+        this.toClient.add(step.bytes);
+        return;
+      case 'cancel':
+        this.relayCancelRequest(step.request);
+        return;
+      case 'unsupported':
+        this.toClient.add(
+          encodeErrorResponse({
+            severity: 'FATAL',
+            sqlstate: '0A000',
+            message: `unsupported frontend protocol ${step.major}.${step.minor}: pgveil speaks 3.0`,
+          }),
+        );
+        this.end('unsupported protocol');
+        return;
+      case 'startup': {
+        this.who = claimantOf(step.message, this.client.remote);
+        if (this.host.full()) return this.fatal('too-many-connections', 'too many connections');
+        const admission = admit(step.message, step.raw, step.duplicates, this.who, this.ports);
+        if (!admission.ok) return this.fatal(admission.code, admission.message);
+        this.phase = 'connecting';
+        this.restartTimer(this.ports.limits.authTimeoutMs);
+        const { rest } = step;
+        const go = (context: EnforceContext | undefined): void => this.connect(admission, context, rest);
+        const context = admission.rule.exempt ? undefined : this.ports.contextFor(this.who.database);
+        // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
+        if (context instanceof Promise)
+          context
+            .catch(() => undefined)
+            .then(
+              (value) => this.guarded(() => go(value)),
+              () => undefined,
+            );
+        else go(context);
+      }
+    }
+  }
+
+  private relayCancelRequest(request: Parameters<typeof relayCancel>[1]): void {
+    this.phase = 'connecting';
+    if (!this.host.beginCancel()) return this.end('too many cancel requests');
+    relayCancel(this.ports.upstream, request, () => {
+      this.host.endCancel();
+      this.end('cancel request');
+    });
+  }
+
+  private connect(admission: Admitted, context: EnforceContext | undefined, rest: Buffer): void {
+    if (this.phase !== 'connecting') return;
+    this.identity = sessionIdentity(this.who!, admission.rule, context, this.ports);
+    const upstream = connectChannel(
+      this.ports.upstream,
+      {
+        chunk: (bytes) => this.guarded(() => this.fromUpstream(bytes)),
+        drained: () => this.guarded(() => this.settle()),
+        closed: (error) => this.guarded(() => this.upstreamClosed(error)),
+      },
+      () =>
+        this.guarded(() => {
+          if (this.phase !== 'connecting') return upstream.destroy();
+          this.toUpstream.attach(upstream);
+          this.toUpstream.add(admission.startup);
+          if (admission.negotiation !== undefined) this.toClient.add(admission.negotiation);
+          this.beginLogin(admission);
+          this.phase = 'login';
+          if (rest.length > 0) this.clientFramer.push(rest, this.clientSink);
+          this.settle();
+        }),
+    );
+    this.upstream = upstream;
+    this.client.setReading(false);
+  }
+
+  private beginLogin(admission: Admitted): void {
+    const { tables } = this.host;
+    const { rule } = admission;
+    const isRaw = rule.exempt && (rule.audit === 'connections' || admission.replication);
+    const forwardClient = (buffer: Buffer): void => this.toUpstream.add(buffer);
+    this.clientFramer = new Framer(
+      isRaw ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,
+    );
+    this.upstreamFramer = new Framer(tables.loginBackend);
+    this.clientSink = isRaw
+      ? new RawFrontend(forwardClient)
+      : new LoginFrontend(
+          forwardClient,
+          () => (this.terminating = true),
+          () => this.authenticated,
+        );
+    this.upstreamSink = new LoginBackend({
+      forward: (buffer) => this.toClient.add(buffer),
+      authenticated: () => (this.authenticated = true),
+      rejected: (sqlstate) => this.rejected(sqlstate),
+      ready: () => (rule.exempt ? this.beginExempt(isRaw) : this.beginProbe(rule)),
+    });
+  }
+
+  private rejected(sqlstate: string): void {
+    this.serverEnded = true;
+    this.ports.observer.authFailure(failureReason('auth-failed'));
+    this.auditLoginFailure(sqlstate, 'refused by the database server');
+  }
+
+  private beginExempt(isRaw: boolean): Verdict {
+    const ledger = this.openSession();
+    if (isRaw) {
+      this.upstreamFramer.useTable(this.host.tables.rawBackend);
+      this.raw = new RawBackend(
+        (buffer) => this.toClient.add(buffer),
+        () => (this.serverEnded = true),
+      );
+      this.upstreamSink = this.raw;
+      return 'pass';
+    }
+    const state = new SessionState([]);
+    this.beginStatements(
+      state,
+      ledger,
+      false,
+      (to) => new ExemptFrontend(to, new TextDescriptions(this.ports.planner)),
+    );
+    return 'pass';
+  }
+
+  /** The server's ReadyForQuery is kept back; the probe's own takes its place. */
+  private beginProbe(rule: SessionRule): Verdict {
+    this.phase = 'probe';
+    this.upstreamFramer.useTable(this.host.tables.probeBackend);
+    this.upstreamSink = new ProbeBackend(
+      (buffer) => this.toClient.add(buffer),
+      (result) => this.beginGoverned(rule, result),
+    );
+    this.toUpstream.add(probeFrame);
+    return 'drop';
+  }
+
+  private beginGoverned(rule: SessionRule, result: ProbeResult | string): Verdict {
+    if (typeof result === 'string') {
+      this.fatal('client-encoding-not-utf8', result);
+      return 'stop';
+    }
+    const ledger = this.openSession();
+    const who = this.who!;
+    const state = new SessionState(result.searchPath);
+    const facts = {
+      user: who.user,
+      database: who.database,
+      role: rule.role ?? '',
+      purpose: rule.purpose ?? '',
+      actor: new Map<string, string>(),
+    };
+    const planner = new TextPlanner(this.ports, facts, state, this.clientHold);
+    this.beginStatements(state, ledger, true, (to) => new GovernedFrontend({ ...to, planner }));
+    return 'pass';
+  }
+
+  private beginStatements(
+    state: SessionState,
+    ledger: RunLedger,
+    governed: boolean,
+    frontend: (to: FrontendPorts) => FrameSink,
+  ): void {
+    this.state = state;
+    // The probe's row is not a statement's.
+    this.upstreamFramer.takeCount(backendTypes['data-row']);
+    this.upstreamFramer.useTable(this.host.tables.statementsBackend);
+    this.upstreamSink = new Backend({
+      governed,
+      state,
+      ledger,
+      hold: this.upstreamHold,
+      framer: this.upstreamFramer,
+      forward: (buffer) => this.toClient.add(buffer),
+      guardTripped: (field) => {
+        this.ports.observer.guardTrip();
+        this.ports.audit.lifecycle({ kind: 'guard-trip', session: this.identity!, ...field });
+        this.ports.logger.error(
+          { session: this.identity!.id, ...field },
+          'the guard found a protected base column in a result and cut the connection',
+        );
+        this.fatal('guard-trip', 'the result was withheld because it would have shown a protected column');
+      },
+      unsafe: (what) => {
+        this.ports.logger.error(
+          { session: this.identity!.id, setting: what },
+          'a governed session left the settings that its safety rests on',
+        );
+        this.fatal(
+          'client-encoding-not-utf8',
+          `the setting "${what}" of a governed session was changed on the server`,
+        );
+      },
+      parameterChanged: (name) => {
+        // Ours may differ from the server's only inside a transaction that is about to tell; relations are qualified.
+        if (governed && name === 'search_path')
+          this.ports.logger.debug({ session: this.identity!.id }, 'the server reports another search_path');
+      },
+      serverEnded: () => (this.serverEnded = true),
+      ddl: () => this.ports.noteDdl(this.identity!.database),
+    });
+    this.clientSink = frontend({
+      ports: this.ports,
+      state,
+      ledger,
+      hold: this.clientHold,
+      wantFlush: () => (this.flushWanted = true),
+      terminate: () => (this.terminating = true),
+      forward: (buffer) => this.toUpstream.add(buffer),
+    });
+  }
+
+  /** The log-in has succeeded. */
+  private openSession(): RunLedger {
+    clearTimeout(this.timer);
+    this.phase = 'ready';
+    this.opened = true;
+    this.changeConnectionState('active');
+    this.ports.audit.lifecycle({ kind: 'session-open', session: this.identity! });
+    this.ledger = new RunLedger(this.ports, this.identity!);
+    return this.ledger;
+  }
+
+  private upstreamClosed(error: Error | undefined): void {
+    if (this.phase === 'closed') return;
+    if (this.phase === 'connecting') {
+      this.ports.observer.upstreamError();
+      this.ports.logger.error(
+        { err: error, upstream: this.ports.upstream },
+        'the database server cannot be reached',
+      );
+      return this.fatal('upstream-unreachable', 'the database server cannot be reached');
+    }
+    if (this.serverEnded) return this.end('server ended the session');
+    this.ports.observer.upstreamError();
+    this.ports.logger.warn(
+      { err: error, session: this.identity?.id },
+      'the database server closed a connection',
+    );
+    this.fatal('upstream-lost', 'the connection to the database server was lost');
+  }
+
+  /** Tells the client and ends the session. */
+  private fatal(code: SessionErrorCode, message: string): void {
+    if (this.phase === 'closed') return;
+    const entry = errorCatalog[code];
+    if (!this.opened && entry.audit === 'login-failed') {
+      this.ports.observer.authFailure(failureReason(code));
+      this.auditLoginFailure(entry.sqlstate, message);
+      this.ports.logger.info(
+        { reason: entry.reason, client: this.client.remote.address },
+        'a log-in was refused',
+      );
+    }
+    this.toClient.add(
+      encodeErrorResponse({
+        severity: 'FATAL',
+        sqlstate: entry.sqlstate,
+        message: `pgveil: ${message}`,
+        hint: entry.recovery,
+      }),
+    );
+    this.end(entry.reason);
+  }
+
+  private auditLoginFailure(sqlstate: string, reason: string): void {
+    if (this.who === undefined) return;
+    const { user, database, client } = this.who;
+    this.ports.audit.lifecycle({ kind: 'login-failed', user, database, client, sqlstate, reason });
+  }
+
+  /** INVARIANT(one-end): everything that ends a session comes through here, once. */
+  private end(reason: string): void {
+    if (this.phase === 'closed') return;
+    this.toClient.flush();
+    this.phase = 'closed';
+    clearTimeout(this.timer);
+    this.ledger?.interruptAll();
+    if (this.opened)
+      this.ports.audit.lifecycle({
+        kind: 'session-close',
+        session: this.identity!,
+        reason,
+        durationMs: performance.now() - this.startedAt,
+      });
+    this.changeConnectionState('closed');
+    this.upstream?.end();
+    this.client.end();
+    this.host.closed(this);
+  }
+
+  /** The one catch of a connection. */
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  private broken(error: unknown): void {
+    if (this.phase === 'closed') return;
+    if (error instanceof ProtocolViolation) {
+      this.ports.logger.warn(
+        { reason: error.message, session: this.identity?.id },
+        'a peer broke the protocol',
+      );
+      return this.fatal('protocol-violation', error.message);
+    }
+    this.ports.logger.error({ err: error, session: this.identity?.id }, 'a session ended on a bug');
+    this.fatal('internal-bug', 'the proxy met an internal error');
+  }
+
+  private changeConnectionState(to: ConnectionState): void {
+    this.ports.observer.connection(this.connectionState, to);
+    this.connectionState = to;
+  }
+
+  private restartTimer(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fatal('auth-timeout', 'the log-in took too long'), ms);
+  }
+}

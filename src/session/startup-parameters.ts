@@ -1,0 +1,151 @@
+/**
+ * Which parameters of a StartupMessage a governed session may bring, and what goes upstream in their place.
+ * It knows names and PostgreSQL's `options` syntax; it knows no packets and no policies.
+ */
+import type { SessionErrorCode } from '../errors/catalog.js';
+
+export interface StartupProblem {
+  readonly code: SessionErrorCode;
+  /** Without `pgveil: `; never a parameter's value. */
+  readonly message: string;
+}
+
+export interface GovernedStartup {
+  readonly parameters: ReadonlyMap<string, string>;
+  /** `_pq_.` names, to be reported back in NegotiateProtocolVersion. */
+  readonly protocolOptions: readonly string[];
+}
+
+export type StartupOutcome =
+  | { readonly ok: true; readonly startup: GovernedStartup }
+  | { readonly ok: false; readonly problem: StartupProblem };
+
+/** Settings that cannot change what a statement means to the planner, or that the proxy reads back after log-in. */
+const ALLOWED_SETTINGS: ReadonlySet<string> = new Set([
+  'application_name',
+  'client_encoding',
+  'datestyle',
+  'timezone',
+  'intervalstyle',
+  'extra_float_digits',
+  'geqo',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'search_path',
+]);
+
+/** Spellings that pg_char_to_encoding (src/common/encnames.c) takes for UTF8: it drops all but letters and digits. */
+function isUtf8(value: string): boolean {
+  const clean = value.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+  return clean === 'utf8' || clean === 'unicode';
+}
+
+/** Setting names are case-insensitive in ASCII (guc_name_compare). */
+function settingName(name: string): string {
+  return name.toLowerCase();
+}
+
+/** @param parameters - the pairs in the order of the packet, duplicates included */
+export function governStartup(parameters: readonly (readonly [string, string])[]): StartupOutcome {
+  const upstream = new Map<string, string>();
+  const protocolOptions: string[] = [];
+  const seen = new Set<string>();
+  for (const [name, value] of parameters) {
+    if (name.startsWith('_pq_.')) {
+      protocolOptions.push(name);
+      continue;
+    }
+    // The server takes the last of two, another reader might take the first.
+    const folded = settingName(name);
+    if (seen.has(folded))
+      return refused('startup-setting-invalid', `startup parameter "${shown(name)}" is given twice`);
+    seen.add(folded);
+    if (folded === 'user' || folded === 'database') {
+      if (name !== folded) return notAllowed(name);
+      upstream.set(name, value);
+    } else if (folded === 'replication') {
+      if (!/^(f|fa|fal|fals|false|n|no|of|off|0)$/i.test(value))
+        return refused('replication-not-allowed', 'a governed session cannot start replication');
+    } else if (folded === 'options') {
+      const problem = checkOptions(value);
+      if (problem !== undefined) return { ok: false, problem };
+      upstream.set('options', value);
+    } else {
+      const problem = checkSetting(name, value);
+      if (problem !== undefined) return { ok: false, problem };
+      upstream.set(name, value);
+    }
+  }
+  // INVARIANT(utf8-session): the lexer reads UTF-8, so the server must read the same; its default may be another.
+  if (!seen.has('client_encoding')) upstream.set('client_encoding', 'UTF8');
+  return { ok: true, startup: { parameters: upstream, protocolOptions } };
+}
+
+function checkSetting(name: string, value: string): StartupProblem | undefined {
+  const folded = settingName(name);
+  // FAIL-CLOSED: a setting that is not on the list may change what SQL means, or what a role may do.
+  if (!ALLOWED_SETTINGS.has(folded)) return notAllowed(name).problem;
+  if (folded === 'client_encoding' && !isUtf8(value))
+    return { code: 'client-encoding-not-utf8', message: 'a governed session must use client_encoding UTF8' };
+  return undefined;
+}
+
+/** `-c name=value` and `--name=value`, cut into words as pg_split_opts (src/backend/utils/init/postinit.c) does. */
+function checkOptions(options: string): StartupProblem | undefined {
+  const words = splitOptions(options);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    let setting: string | undefined;
+    if (word === '-c') setting = words[++index];
+    else if (word.startsWith('-c')) setting = word.slice(2);
+    else if (word.startsWith('--')) setting = word.slice(2);
+    const equals = setting?.indexOf('=') ?? -1;
+    if (setting === undefined || equals <= 0)
+      return {
+        code: 'startup-setting-not-allowed',
+        message: 'startup "options" of a governed session may only hold "-c name=value" and "--name=value"',
+      };
+    // ParseLongOption turns - into _ in names.
+    const problem = checkSetting(setting.slice(0, equals).replaceAll('-', '_'), setting.slice(equals + 1));
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function splitOptions(options: string): string[] {
+  const words: string[] = [];
+  let word = '';
+  let inWord = false;
+  for (let index = 0; index < options.length; index++) {
+    const char = options[index]!;
+    if (/[ \t\n\r\f\v]/.test(char)) {
+      if (inWord) words.push(word);
+      word = '';
+      inWord = false;
+      continue;
+    }
+    inWord = true;
+    // A backslash takes the next character as it is; at the end it stands for nothing.
+    if (char === '\\') word += options[++index] ?? '';
+    else word += char;
+  }
+  if (inWord) words.push(word);
+  return words;
+}
+
+function refused(code: SessionErrorCode, message: string): { ok: false; problem: StartupProblem } {
+  return { ok: false, problem: { code, message } };
+}
+
+function notAllowed(name: string): { ok: false; problem: StartupProblem } {
+  return refused(
+    'startup-setting-not-allowed',
+    `startup parameter "${shown(name)}" cannot be set by a governed session`,
+  );
+}
+
+/** A name that came from the wire, short and printable. */
+function shown(name: string): string {
+  return name.slice(0, 63).replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,113 @@
+/**
+ * One statement between its audit intent and its audit outcome. It owns the pairing of both with the metrics and
+ * knows no messages.
+ */
+import type { AuditTicket, SessionIdentity, StatementOutcome, StatementRecord } from '../audit/types.js';
+import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
+import type { NameChange } from './name-table.js';
+import type { Poison } from './poison.js';
+import type { Ports } from './ports.js';
+import type { Portal, Prepared } from './prepared.js';
+
+export type RunDecision = StatementRecord['decision'];
+
+export interface StatementRun {
+  record: StatementRecord;
+  readonly ticket: AuditTicket;
+  readonly startedAt: number;
+  /** Of the statement's own text: what completing it does to the session. */
+  readonly facts: PlanFacts | undefined;
+  /** Of what it reads: for EXECUTE and FETCH those of the prepared statement or cursor. */
+  source: PlanFacts | undefined;
+  readonly poison: Poison | undefined;
+  readonly statementChange: NameChange<Prepared> | undefined;
+  readonly portalChange: NameChange<Portal> | undefined;
+  rows: number;
+  finished: boolean;
+}
+
+/** What the audit needs of a text. */
+export type TextFacts = Pick<QueryPlan, 'auditText' | 'shapeId' | 'tags'>;
+
+export class RunLedger {
+  private readonly ports: Ports;
+  private readonly identity: SessionIdentity;
+  private readonly open = new Set<StatementRun>();
+
+  constructor(ports: Ports, identity: SessionIdentity) {
+    this.ports = ports;
+    this.identity = identity;
+  }
+
+  /** Writes the intent. The statement may go upstream once `ticket.ready` is done. */
+  begin(options: {
+    readonly text: TextFacts;
+    readonly command: string;
+    readonly decision: RunDecision;
+    readonly facts: PlanFacts | undefined;
+    readonly source: PlanFacts | undefined;
+    readonly poison?: Poison | undefined;
+    readonly statementChange?: NameChange<Prepared> | undefined;
+    readonly portalChange?: NameChange<Portal> | undefined;
+  }): StatementRun {
+    const record: StatementRecord = {
+      session: this.identity,
+      auditText: options.text.auditText,
+      shapeId: options.text.shapeId,
+      command: options.command,
+      tags: options.text.tags,
+      decision: options.decision,
+      facts: options.source,
+    };
+    const run: StatementRun = {
+      record,
+      ticket: this.ports.audit.intent(record),
+      startedAt: performance.now(),
+      facts: options.facts,
+      source: options.source,
+      poison: options.poison,
+      statementChange: options.statementChange,
+      portalChange: options.portalChange,
+      rows: 0,
+      finished: false,
+    };
+    this.open.add(run);
+    return run;
+  }
+
+  /** Writes the outcome, once. The end of the result may be passed on once the promise, if any, is done. */
+  finish(
+    run: StatementRun,
+    status: StatementOutcome['status'],
+    sqlstate?: string,
+    refusal?: Refusal,
+  ): Promise<void> | undefined {
+    if (run.finished) return undefined;
+    run.finished = true;
+    this.open.delete(run);
+    const durationMs = performance.now() - run.startedAt;
+    const { decision } = run.record;
+    this.ports.observer.statement({
+      decision,
+      role: this.identity.role,
+      seconds: durationMs / 1000,
+      rows: run.rows,
+      maskedLabels: status === 'success' ? (run.source?.maskedLabels ?? []) : [],
+      refusal,
+    });
+    return this.ports.audit.outcome(run.ticket, run.record, {
+      status,
+      rows: run.rows,
+      sqlstate,
+      refusal,
+      durationMs,
+    });
+  }
+
+  /** The connection is gone: what was under way ends as interrupted. */
+  interruptAll(): void {
+    for (const run of [...this.open]) {
+      this.finish(run, 'interrupted')?.catch(() => undefined);
+    }
+  }
+}
