@@ -120,6 +120,9 @@ function fromJoinStep(
   return { namespace: [...namespace, entry], top: entry };
 }
 
+/** Joins in a row. Each lists the columns of all before it, so the work grows with the square of their number. */
+const MAX_JOINS = 500;
+
 /** Left-deep join trees are followed in a loop: thousands of joins in a row parse. */
 function fromJoin(resolution: Resolution, root: JoinExpr, scope: Scope, inner: boolean): FromItem {
   const chain: { readonly join: JoinExpr; readonly inner: boolean }[] = [];
@@ -132,6 +135,8 @@ function fromJoin(resolution: Resolution, root: JoinExpr, scope: Scope, inner: b
     left = join.larg;
   }
   if (left === undefined) throw unsupported('a join without a left side');
+  // FAIL-CLOSED: a clear refusal instead of seconds of work.
+  if (chain.length > MAX_JOINS) throw unsupported('more than 500 joins in a row');
   let result = fromItem(resolution, left, scope, allInner);
   for (const step of chain.reverse()) result = fromJoinStep(resolution, step.join, result, scope, step.inner);
   return result;

@@ -53,7 +53,7 @@ export function joinEntry(
 ): { readonly entry: RangeEntry; readonly mergedCount: number } {
   const names = mergedNames(join, left, right);
   // The server compares merged columns with whatever `=` its search path finds.
-  for (const _ of names) resolution.operators.push({ name: ['='] });
+  resolution.operators.push(...names.map(() => ({ name: ['='] })));
   const find = (side: RangeEntry, name: string): EntryColumn | undefined =>
     side.columns.find((column) => column.name === name);
   const merged = names.map((name) => mergeColumn(join, name, find(left, name), find(right, name)));
@@ -61,11 +61,13 @@ export function joinEntry(
   const rest = [...left.columns, ...right.columns].filter((column) => !taken.has(column.name));
   const aliases = stringsOf(join.alias?.colnames);
   const open = left.openAt !== undefined || right.openAt !== undefined;
-  const columns = [...merged, ...rest].map((column, index) => {
-    const name = aliases[index] ?? column.name;
+  const columns = [...merged, ...rest];
+  for (const [index, name] of aliases.entries()) {
+    const column = columns[index];
+    if (column === undefined) break;
     // With columns that only the server knows in between, a position does not tell which column an alias renames.
-    return open && index < aliases.length ? { name, lineage: UNKNOWN, direct: false } : { ...column, name };
-  });
+    columns[index] = open ? { name, lineage: UNKNOWN, direct: false } : { ...column, name };
+  }
   const entry: RangeEntry = {
     refname: join.alias?.aliasname,
     use: undefined,

@@ -1,5 +1,5 @@
 /** Statements around a query, and those that name relations without one. */
-import type { CopyStmt, Node } from '@pgsql/types';
+import type { CallStmt, CopyStmt, Node } from '@pgsql/types';
 import { rangeVarsBelow, stringOf, unsupported } from './ast.js';
 import { walkExpression } from './expression.js';
 import { relationEntry } from './range-entry.js';
@@ -79,6 +79,12 @@ function analyseOther(resolution: Resolution, node: Node): RowShape {
     }
     resolution.classified.add(name);
   }
-  if ('CallStmt' in node) walkExpression(resolution, node.CallStmt.funccall, newScope(undefined, level.id));
+  if ('CallStmt' in node)
+    walkExpression(resolution, calledFunction(node.CallStmt), newScope(undefined, level.id));
   return NO_OUTPUT;
+}
+
+/** The call with its tag, which the tree leaves out of a field of a concrete type. */
+function calledFunction(call: CallStmt): Node | undefined {
+  return call.funccall === undefined ? undefined : { FuncCall: call.funccall };
 }
