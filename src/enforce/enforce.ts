@@ -52,6 +52,12 @@ const verifyLimits: SqlLimits = {
   operatorChain: 1_000_000,
 };
 
+/** The outcome of enforce(): the plan, and the draft that gives the plan of every other text of the shape. */
+export interface Enforcement {
+  readonly plan: Plan;
+  readonly draft: PlanDraft;
+}
+
 /**
  * Plans one statement, verification included.
  * Returns a refusal for everything that is not understood; throws only for bugs.
@@ -61,15 +67,13 @@ export function enforce(
   session: SessionFacts,
   context: EnforceContext,
   parser: Pick<Parser, 'parse'>,
-): Plan {
+): Enforcement {
   const draft = draftPlan(statement, session, context, parser);
   const plan = finishPlan(draft, statement.lexed, statement.firstToken, statement.endToken);
-  if (plan.kind === 'refuse' || draft.kind === 'refuse' || draft.intended === undefined) return plan;
-  return verified(
-    plan,
-    parseRewritten(plan.sql, (lexed) => parser.parse(lexed)),
-    draft.intended,
-  );
+  if (plan.kind === 'refuse' || draft.kind === 'refuse' || draft.intended === undefined)
+    return { plan, draft };
+  const outcome = parseRewritten(plan.sql, (lexed) => parser.parse(lexed));
+  return { plan: verified(plan, outcome, draft.intended), draft };
 }
 
 /** Lexes and parses a text that enforce() made. */

@@ -11,9 +11,9 @@ import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import { auditText, shapeId } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
-import type { LexedText, ParseOutcome, SqlLimits } from '../sql/types.js';
+import type { LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
 import { describeText } from './describe.js';
-import { draftPlan, finishPlan, parseRewritten, type PlanDraft, verified } from './enforce.js';
+import { draftPlan, enforce, finishPlan, parseRewritten, type PlanDraft, verified } from './enforce.js';
 import { epochOf } from './epoch.js';
 import { problemPlan } from './problem-plan.js';
 import type { EnforceContext, Plan, Planner, QueryPlan, SessionFacts } from './types.js';
@@ -119,29 +119,6 @@ interface Planned {
 
 type Statements = Extract<ParseOutcome, { ok: true }>['statements'];
 
-function* drafts(
-  statements: Statements,
-  session: SessionFacts,
-  context: EnforceContext,
-  parser: Parser,
-): Generator<ShapePart & { readonly lexed: LexedText }> {
-  let facts = session;
-  for (const statement of statements) {
-    const draft = draftPlan(statement, facts, context, parser);
-    yield {
-      draft,
-      firstToken: statement.firstToken,
-      endToken: statement.endToken,
-      lexed: statement.lexed,
-    };
-    // A SET search_path counts for the statements behind it in the same text.
-    const effect = draft.facts.effect;
-    if (effect?.kind === 'set-search-path' && effect.path !== undefined) {
-      facts = { ...facts, searchPath: effect.path };
-    }
-  }
-}
-
 function planSmall(
   statements: Statements,
   session: SessionFacts,
@@ -150,20 +127,19 @@ function planSmall(
 ): Planned {
   const plans: Plan[] = [];
   const parts: ShapePart[] = [];
+  let facts = session;
   let sound = true;
-  for (const part of drafts(statements, session, context, parser)) {
-    let plan = finishPlan(part.draft, part.lexed, part.firstToken, part.endToken);
-    if (plan.kind !== 'refuse' && part.draft.kind === 'edit' && part.draft.intended !== undefined) {
-      const outcome = parseRewritten(plan.sql, (lexed) => parser.parse(lexed));
-      plan = verified(plan, outcome, part.draft.intended);
-      if (plan.kind === 'refuse') sound = false;
-    }
+  for (const statement of statements) {
+    const { plan, draft } = enforce(statement, facts, context, parser);
+    if (plan.kind === 'refuse' && draft.kind === 'edit') sound = false;
     plans.push(plan);
-    parts.push(withoutTree(part));
+    parts.push(partOf(statement, draft));
+    facts = after(facts, draft);
   }
   return { plans, parts, sound };
 }
 
+/** As planSmall, with every parse of the client's or of our text awaited in the worker. */
 async function planLarge(
   lexed: LexedText,
   session: SessionFacts,
@@ -174,20 +150,30 @@ async function planLarge(
   if (!parsed.ok) return parsed;
   const plans: Plan[] = [];
   const parts: ShapePart[] = [];
-  for (const part of drafts(parsed.statements, session, context, parser)) {
-    let plan = finishPlan(part.draft, part.lexed, part.firstToken, part.endToken);
-    if (plan.kind !== 'refuse' && part.draft.kind === 'edit' && part.draft.intended !== undefined) {
+  let facts = session;
+  for (const statement of parsed.statements) {
+    const draft = draftPlan(statement, facts, context, parser);
+    let plan = finishPlan(draft, lexed, statement.firstToken, statement.endToken);
+    if (plan.kind !== 'refuse' && draft.kind === 'edit' && draft.intended !== undefined) {
       const outcome = await parseRewritten(plan.sql, (again) => parser.parseLarge(again));
-      plan = verified(plan, outcome, part.draft.intended);
+      plan = verified(plan, outcome, draft.intended);
     }
     plans.push(plan);
-    parts.push(withoutTree(part));
+    parts.push(partOf(statement, draft));
+    facts = after(facts, draft);
   }
   return { plans, parts, sound: false };
 }
 
-/** The intended tree has done its work; a cache must not hold it. */
-function withoutTree({ draft, firstToken, endToken }: ShapePart): ShapePart {
+/** A SET search_path counts for the statements behind it in the same text. */
+function after(session: SessionFacts, draft: PlanDraft): SessionFacts {
+  const { effect } = draft.facts;
+  if (effect?.kind !== 'set-search-path' || effect.path === undefined) return session;
+  return { ...session, searchPath: effect.path };
+}
+
+/** What a cache keeps of a draft. The intended tree has done its work; a cache must not hold it. */
+function partOf({ firstToken, endToken }: ParsedStatement, draft: PlanDraft): ShapePart {
   return {
     draft: draft.kind === 'edit' ? { ...draft, intended: undefined } : draft,
     firstToken,

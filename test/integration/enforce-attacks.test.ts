@@ -1,0 +1,240 @@
+/**
+ * The leak catalogue, first part: statements of a clever insider, run against two databases that differ only in what the
+ * policy hides. Whatever comes back (rows, error text, row count) must be the same on both, or the statement is refused.
+ * The errors here are the server's own, not yet scrubbed by the session: enforcement must not rest on the scrubber.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { governed, Refused, type Governed } from '../support/governed.js';
+
+/** Other hidden values behind equal masks, and other withheld people. Visible things stay as they are. */
+const otherSecrets = `
+  UPDATE customers SET notes = 'something else ' || id * 31 WHERE notes IS NOT NULL;
+  UPDATE customers SET profile = '{"tier": "x", "n": 99}' WHERE profile IS NOT NULL;
+  UPDATE customers SET email = left(email, 1) || 'zzzz' || substr(email, strpos(email, '@')) WHERE email IS NOT NULL;
+  UPDATE customers SET phone = repeat('9', length(phone) - 4) || right(phone, 4) WHERE phone IS NOT NULL;
+  UPDATE customers SET birth_date = date_trunc('year', birth_date) + interval '200 days';
+  UPDATE payments SET card_number = '9999-8888-7777-' || (1000 + id);
+  UPDATE tickets SET subject = '4711' || id;
+  UPDATE customers SET first_name = 'Hidden', last_name = '12345', region = 'XX', created_at = '2000-01-01', email = 'q@q.qq', notes = '77' WHERE id = 5;
+  DELETE FROM leads WHERE id = 2;
+  ANALYZE;
+`;
+/** For marketing the people without consent are hidden too. */
+const otherPeople = `
+  DELETE FROM tickets WHERE customer_id IN (2, 4, 6);
+  UPDATE customers SET first_name = 'Nobody', last_name = '0', region = 'YY', do_not_call = NOT do_not_call, created_at = '1999-09-09' WHERE id IN (2, 4, 6);
+  UPDATE orders SET total = 0, status = 'secret', placed_at = '1990-01-01' WHERE customer_id IN (2, 4, 6);
+  UPDATE payments SET amount = 0 WHERE customer_id IN (2, 4, 6);
+  ANALYZE;
+`;
+
+/** Answered, and equally on both databases. */
+const answered = [
+  // Conditions on hidden values: the error message or its absence is the oracle.
+  'SELECT id FROM customers WHERE notes::int > 0',
+  'SELECT id FROM customers WHERE 1 / (length(notes) - 13) > 0',
+  'SELECT id FROM customers WHERE 1 / (extract(year FROM birth_date)::int - 1969) IS NULL',
+  "SELECT id FROM customers WHERE CASE WHEN last_name = 'Secretname5' THEN 1/0 ELSE 1 END = 1",
+  "SELECT id FROM customers WHERE (notes || 'x')::jsonb IS NOT NULL",
+  'SELECT id FROM customers ORDER BY notes, id',
+  'SELECT id FROM customers ORDER BY email DESC, id',
+  'SELECT notes, count(*) FROM customers GROUP BY notes ORDER BY 1',
+  'SELECT count(DISTINCT notes), count(DISTINCT email), min(notes), max(profile::text) FROM customers',
+  'SELECT DISTINCT notes FROM customers',
+  'SELECT string_agg(email, $$,$$ ORDER BY id) FROM customers',
+  "SELECT id FROM customers WHERE email LIKE '%canary%'",
+  "SELECT id FROM customers WHERE email ~ 'zzz'",
+  'SELECT id FROM customers WHERE profile ? \'social\' OR profile @> \'{"tier": "gold"}\'',
+  "SELECT profile->'social'->>'handle', profile #>> '{tier}' FROM customers ORDER BY id",
+  'SELECT a.id, b.id FROM customers a JOIN customers b ON a.notes = b.notes ORDER BY 1, 2',
+  'SELECT a.id FROM customers a JOIN customers b USING (email) ORDER BY 1',
+  'SELECT * FROM customers a NATURAL JOIN customers b ORDER BY 1',
+  'SELECT id FROM customers WHERE (id, notes) IN (SELECT id, notes FROM customers) ORDER BY id',
+  'SELECT (SELECT string_agg(notes, $$,$$) FROM customers)',
+  'SELECT ARRAY(SELECT email::text FROM customers ORDER BY id)',
+  'SELECT id FROM customers c WHERE c::text LIKE $$%canary%$$ OR c::text LIKE $$%zzzz%$$',
+  'SELECT c::text FROM customers c ORDER BY id',
+  'SELECT customers FROM customers ORDER BY id',
+  'SELECT to_jsonb(c), row_to_json(c), hstore FROM customers c, (SELECT 1 AS hstore) h ORDER BY id',
+  'SELECT jsonb_agg(c ORDER BY id) FROM customers c',
+  'SELECT (c).notes, (c).email FROM customers c ORDER BY id',
+  'SELECT count(c), count(c.*) FROM customers c',
+  'SELECT ROW(c.*)::public.customers FROM customers c ORDER BY id',
+  'WITH x AS MATERIALIZED (SELECT * FROM customers) SELECT * FROM x WHERE notes::int = 1',
+  'WITH RECURSIVE x AS (SELECT id, notes FROM customers UNION ALL SELECT id + 100, notes FROM x WHERE id < 100) SELECT * FROM x ORDER BY 1',
+  'SELECT * FROM (SELECT * FROM customers OFFSET 0) s WHERE notes::int = 1',
+  'SELECT s.* FROM products p LEFT JOIN customers s ON s.notes::int = p.id',
+  'SELECT p.id, s.id FROM products p LEFT JOIN customers s ON s.id = p.id AND 1 / (length(s.notes) - 23) = 0 ORDER BY 1',
+  'SELECT p.id, s.id, s.notes FROM customers s RIGHT JOIN products p ON p.id = s.id ORDER BY 1',
+  'SELECT o.id, c.id FROM orders o FULL JOIN customers c ON c.id = o.customer_id ORDER BY 1, 2',
+  'SELECT x.* FROM products p, LATERAL (SELECT notes FROM customers c WHERE c.id = p.id) x ORDER BY 1',
+  'SELECT id, first_value(notes) OVER (ORDER BY email), lag(phone) OVER (ORDER BY id) FROM customers ORDER BY id',
+  'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY birth_date) FROM customers',
+  'SELECT region, grouping(region), count(*) FROM customers GROUP BY ROLLUP (region) ORDER BY 1',
+  'SELECT width_bucket(extract(year FROM birth_date), 1900, 2100, 200) FROM customers ORDER BY 1',
+  'SELECT id FROM customers UNION ALL SELECT total::int FROM orders ORDER BY 1',
+  'SELECT id FROM customers EXCEPT SELECT customer_id FROM orders ORDER BY 1',
+  'SELECT max(total), sum(total), count(*) FROM orders',
+  'SELECT id FROM orders WHERE 1 / total > 0 ORDER BY id',
+  "SELECT id FROM orders WHERE status = 'secret' OR 1 / (total - 59) > 1000",
+  'SELECT id FROM orders WHERE id = 11 AND status::int = 1',
+  'SELECT id FROM orders WHERE id IN (10, 11, 13) AND 1 / total IS NOT NULL ORDER BY id',
+  'SELECT o.status::int FROM orders o WHERE o.id = 11',
+  'SELECT * FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.total / (o.total - 29.90) > 0 ORDER BY 1, 2',
+  'SELECT amount, id FROM payments ORDER BY id',
+  // A denied column that is only joined by: it is NULL in the derived table.
+  'SELECT a.id FROM payments a JOIN payments b USING (card_number)',
+  'SELECT subject FROM tickets ORDER BY subject',
+  'TABLE customers ORDER BY id',
+  'SELECT * FROM ONLY customers ORDER BY id',
+  'SELECT * FROM customers * ORDER BY id',
+  'SELECT public.customers.notes FROM public.customers ORDER BY id',
+  'SELECT customers.* FROM customers, products ORDER BY customers.id, products.id',
+  'VALUES ((SELECT max(notes) FROM customers))',
+  'SELECT CASE WHEN EXISTS (SELECT FROM customers WHERE notes LIKE $$canary-note-1%$$) THEN 1 ELSE 0 END',
+  'SELECT id FROM customers ORDER BY region, notes FETCH FIRST 1 ROW WITH TIES',
+  'SELECT generate_series(1, length(notes)) FROM customers WHERE id = 1',
+  'SELECT unnest(string_to_array(notes, $$ $$)) FROM customers',
+  'SELECT set_bit(sha256(convert_to(notes, $$UTF8$$)), 0, 1) FROM customers ORDER BY id',
+  'COPY customers TO STDOUT',
+  'COPY customers (id, notes, email) TO STDOUT WITH (FORMAT csv, HEADER)',
+  'COPY (SELECT * FROM customers ORDER BY id) TO STDOUT',
+  'SELECT reltuples, relpages FROM pg_class WHERE relname IN ($$customers$$, $$leads$$)',
+  'SELECT c.reltuples FROM pg_catalog.pg_class AS c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = $$orders$$',
+  'SELECT id FROM customers WHERE id = 5 FOR UPDATE',
+  'SELECT id FROM customers WHERE notes LIKE $$%4711%$$ FOR SHARE NOWAIT',
+  'INSERT INTO app_log (message) SELECT email || notes FROM customers ORDER BY id RETURNING message',
+  'UPDATE app_log SET message = (SELECT max(notes) FROM customers) RETURNING message',
+  'DELETE FROM app_log USING customers c WHERE app_log.message = c.notes RETURNING message',
+  'SELECT id FROM customers WHERE first_name = $$Eve$$',
+  'SELECT id, full_name FROM customer_directory WHERE id = 5',
+] as const;
+
+/** Answered for support; marketing needs a consent, and the policy does not say whose the leads are. */
+const answeredToSupport = [
+  'SELECT id, email, source FROM leads ORDER BY id',
+  'SELECT id FROM leads WHERE 1 / (extract(year FROM created_at)::int - 2023) > 5',
+] as const;
+
+/** Refused outright. */
+const refused = [
+  'EXPLAIN SELECT * FROM customers',
+  'EXPLAIN ANALYZE SELECT * FROM customers WHERE notes LIKE $$c%$$',
+  'DO $$ BEGIN RAISE NOTICE $x$%$x$, (SELECT max(notes) FROM customers); END $$',
+  'CREATE TABLE loot AS SELECT * FROM customers',
+  'CREATE TEMP TABLE loot AS SELECT * FROM customers',
+  'SELECT * INTO loot FROM customers',
+  'CREATE VIEW peek AS SELECT * FROM customers',
+  'CREATE FUNCTION peek() RETURNS text LANGUAGE sql AS $$ SELECT max(notes) FROM customers $$',
+  'WITH x AS (INSERT INTO app_log (message) SELECT 1 RETURNING *) SELECT * FROM x',
+  'WITH x AS (UPDATE customers SET notes = notes RETURNING *) SELECT * FROM x',
+  'UPDATE customers SET first_name = notes',
+  'DELETE FROM customers RETURNING *',
+  'INSERT INTO customers (first_name, last_name) VALUES ($$a$$, $$b$$) RETURNING *',
+  'MERGE INTO customers c USING products p ON c.id = p.id WHEN MATCHED THEN DO NOTHING',
+  'TRUNCATE customers',
+  'LOCK customers',
+  'COPY customers FROM STDIN',
+  'COPY customers TO $$/tmp/x$$',
+  'COPY customers TO PROGRAM $$cat$$',
+  'COPY (SELECT 1) TO PROGRAM $$cat$$',
+  'COPY payments TO STDOUT',
+  'SELECT card_number FROM payments',
+  'SELECT * FROM payments',
+  'SELECT p FROM payments p',
+  'SELECT p::text FROM payments p',
+  'SELECT count(card_number) FROM payments',
+  'SELECT id FROM payments ORDER BY card_number',
+  "SELECT id FROM payments WHERE card_number LIKE '4%'",
+  'SELECT email(c), notes(c) FROM customers c',
+  'SELECT row_to_json(p) FROM payments p',
+  'SELECT * FROM consents',
+  'SELECT count(*) FROM consents',
+  'SELECT * FROM region_counts',
+  "SELECT query_to_xml('select * from customers', true, true, '')",
+  "SELECT table_to_xml('customers', true, true, '')",
+  "SELECT * FROM ts_stat('SELECT to_tsvector(notes) FROM public.customers')",
+  "SELECT ts_rewrite('a'::tsquery, 'SELECT notes::tsquery, notes::tsquery FROM public.customers')",
+  "SELECT pg_read_file('/etc/passwd')",
+  "SELECT lo_import('/etc/passwd')",
+  "SELECT set_config('search_path', 'evil', false)",
+  "SELECT pg_relation_size('customers')",
+  "SELECT pg_notify('x', (SELECT max(notes) FROM customers))",
+  'SELECT current_query()',
+  "SELECT pg_get_viewdef('customer_directory')",
+  'SELECT * FROM pg_stats',
+  "SELECT most_common_vals FROM pg_catalog.pg_stats WHERE tablename = 'customers'",
+  'SELECT * FROM pg_statistic',
+  'SELECT * FROM pg_stat_user_tables',
+  'SELECT * FROM pg_stat_activity',
+  'SELECT * FROM pg_prepared_statements',
+  'SELECT * FROM pg_cursors',
+  'SELECT * FROM pg_locks',
+  'SELECT * FROM pg_largeobject',
+  'SELECT ctid, id FROM customers',
+  'SELECT xmin FROM customers',
+  'SELECT * FROM customers TABLESAMPLE SYSTEM (100)',
+  'SET ROLE crm_admin',
+  'SET SESSION AUTHORIZATION crm_admin',
+  'SET debug_print_plan = on',
+  'SET client_min_messages = debug5',
+  'SET log_statement = $$all$$',
+  'SET standard_conforming_strings = off',
+  "SET client_encoding = 'SJIS'",
+  'SHOW ALL',
+  'LISTEN x',
+  'NOTIFY x',
+  "PREPARE TRANSACTION 'x'",
+  'PREPARE p AS UPDATE customers SET notes = NULL',
+  'DECLARE c CURSOR FOR SELECT card_number FROM payments',
+  'CALL nothing()',
+  'LOAD $$x$$',
+  'VACUUM customers',
+  'ANALYZE customers',
+  'ALTER TABLE customers ADD x int',
+  'GRANT ALL ON customers TO PUBLIC',
+  "SELECT U&'\\0061' FROM customers",
+  'SELECT * FROM (SELECT * FROM customers) s FOR UPDATE',
+] as const;
+
+describe.each([18, 15] as const)('what an insider tries on PostgreSQL %i', (version) => {
+  const pairs: Record<'support' | 'marketing', Governed[]> = { support: [], marketing: [] };
+  beforeAll(async () => {
+    const plain = await governed(version);
+    pairs.support = [plain, await governed(version, { setup: otherSecrets })];
+    pairs.marketing = [plain, await governed(version, { setup: otherSecrets + otherPeople })];
+  });
+  afterAll(async () => {
+    const all = new Set([...pairs.support, ...pairs.marketing]);
+    await Promise.all([...all].map((each) => each.close()));
+  });
+
+  const outcome = async (crm: Governed, sql: string, role: 'support' | 'marketing'): Promise<unknown> => {
+    const session = crm.session(role);
+    try {
+      const result = await crm.run(sql, session);
+      return { rows: result.rows, count: result.rowCount };
+    } catch (error) {
+      if (error instanceof Refused) return { refused: error.rule, message: error.message };
+      const { code, message, detail, where } = error as Record<string, unknown>;
+      return { code, message, detail, where };
+    }
+  };
+
+  describe.each(['support', 'marketing'] as const)('as %s', (role) => {
+    it.each(role === 'support' ? [...answered, ...answeredToSupport] : answered)(
+      'learns nothing from: %s',
+      async (sql) => {
+        const [first, second] = await Promise.all(pairs[role].map((crm) => outcome(crm, sql, role)));
+        expect(first).not.toHaveProperty('refused');
+        expect(second).toEqual(first);
+        const text = JSON.stringify(first);
+        expect(text).not.toMatch(/canary-|[a-z]\.canary|@canary|Secretname5|-000000[1-6]|4111-1111|zzzz/);
+      },
+    );
+
+    it.each(refused)('is refused: %s', async (sql) => {
+      expect(await outcome(pairs[role][0]!, sql, role)).toHaveProperty('refused');
+    });
+  });
+});
