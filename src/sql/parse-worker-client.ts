@@ -64,7 +64,6 @@ export class ParseWorkerClient {
       // The worker runs plain JavaScript; the loaders and flags of the process are not for it.
       execArgv: [],
     });
-    worker.unref();
     worker.on('message', (answer: { readonly id: number; readonly outcome: RawOutcome }) => {
       if (worker === this.#worker && answer.id === this.#running?.id) this.#finish(answer.outcome);
     });
@@ -73,6 +72,8 @@ export class ParseWorkerClient {
     };
     worker.on('error', lost);
     worker.on('exit', lost);
+    // Last, since listening for messages takes the reference again (tried on Node 20).
+    worker.unref();
     return worker;
   }
 
