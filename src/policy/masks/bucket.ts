@@ -27,10 +27,18 @@ export const bucketMask: MaskKind<typeof schema> = {
     const size = number(sqlNumber(definition.size));
     return keepNull(column, (value) => {
       const wide = `(${value}::${type})`;
-      const floor = op(call('floor', op(wide, '/', size)), '*', size);
+      // Division of numeric rounds its last digit (numeric.c, select_div_scale); div() is exact and cuts towards zero.
+      const cut = op(call('div', wide, size), '*', size);
+      const floor = float
+        ? op(call('floor', op(wide, '/', size)), '*', size)
+        : `(CASE WHEN ${op(cut, '>', wide)} THEN ${op(cut, '-', size)} ELSE ${cut} END)`;
       // Clamped twice, before and after: neither the arithmetic nor the cast back may overflow.
       return (
         `CASE WHEN ${op(wide, '>', number(high))} THEN ${number(high)} WHEN ${op(wide, '<', number(low))} THEN ${number(low)} ` +
+        // The division of a tiny float underflows, which is an error too.
+        (float
+          ? `WHEN ${op(call('abs', wide), '<', number('1e-100'))} THEN CASE WHEN ${op(wide, '<', number('0'))} THEN ${number(`-${sqlNumber(definition.size)}`)} ELSE ${number('0')} END `
+          : '') +
         `WHEN ${op(floor, '<', number(low))} THEN ${number(low)} ELSE ${floor} END`
       );
     });
