@@ -30,5 +30,5 @@ export function sliceBytes(bytes: ByteString, start: number, end?: number): Byte
 }
 
 function isAscii(text: string): boolean {
-  return !/[^\0-\x7f]/.test(text); // eslint-disable-line no-control-regex -- NUL is where ASCII begins
+  return !/[^\0-\x7f]/.test(text);
 }

@@ -40,7 +40,6 @@ export function lex(text: ByteString, limits: SqlLimits = defaultSqlLimits): Lex
 }
 
 function badBytes(text: ByteString): SqlProblem | undefined {
-  // eslint-disable-next-line no-control-regex -- NUL is what it looks for
   if (!/[\0\x80-\xff]/.test(text)) return undefined;
   const nul = text.indexOf('\0');
   if (nul !== -1) return lexProblem('nul', nul);

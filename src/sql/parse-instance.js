@@ -39,11 +39,16 @@ const heapLimit = 512 * 1024 * 1024;
 
 const require = createRequire(import.meta.url);
 
-// Node has WebAssembly; its declarations stand in the DOM library, which a proxy has no other use for.
-const { Module, Instance } =
-  /** @type {{ Module: new (code: Uint8Array) => CompiledParser, Instance: new (module: CompiledParser, imports: object) => object }} */ (
-    Reflect.get(globalThis, 'WebAssembly')
-  );
+/**
+ * Node has WebAssembly; its declarations stand in the DOM library, which a proxy has no other use for.
+ * @typedef {object} WebAssemblyApi
+ * @property {new (code: Uint8Array) => CompiledParser} Module
+ * @property {new (module: CompiledParser, imports: object) => object} Instance
+ */
+
+/** @type {unknown} */
+const globalApi = Reflect.get(globalThis, 'WebAssembly');
+const { Module, Instance } = /** @type {WebAssemblyApi} */ (globalApi);
 
 /**
  * Compiled once; every instance, also the worker's, is made from it.
@@ -59,7 +64,9 @@ export function compileParser() {
  * @returns {Promise<ParserModule>}
  */
 export async function createParserInstance(compiled) {
-  const factory = /** @type {ParserFactory} */ (require('libpg-query/wasm/libpg-query.js'));
+  /** @type {unknown} */
+  const exported = require('libpg-query/wasm/libpg-query.js');
+  const factory = /** @type {ParserFactory} */ (exported);
   return factory({
     /**
      * @param {object} imports

@@ -9,7 +9,9 @@ import { createParserInstance, isBloated, parseRaw } from './parse-instance.js';
 if (parentPort === null) throw new Error('parse-worker runs as a worker only');
 const port = parentPort;
 
-const { compiled } = /** @type {{ compiled: import('./parse-instance.js').CompiledParser }} */ (workerData);
+/** @type {unknown} */
+const given = workerData;
+const { compiled } = /** @type {{ compiled: import('./parse-instance.js').CompiledParser }} */ (given);
 let parser = await createParserInstance(compiled);
 
 port.on('message', (/** @type {{ id: number, bytes: Uint8Array }} */ request) => {
