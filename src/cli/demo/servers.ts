@@ -62,8 +62,6 @@ export async function startDemoServers({ progress, environment }: DemoStart): Pr
     await writeFile(configFile, configText({ ports, postgres: postgres.port, redis: redis.url, folder }), {
       mode: 0o600,
     });
-    // The mask "pseudonym" of the sample policy needs a key; a new one each time is right for throw-away data.
-    environment['PGVEIL_HASH_KEY'] ??= 'the demo’s key: everybody knows it';
     const outcome = loadConfig({ file: configFile, env: {} });
     if (!outcome.ok) throw new ProblemsFailure(outcome.problems);
     const app = await startApp(outcome.config, { version: packageVersion(), logLevel: 'error' });

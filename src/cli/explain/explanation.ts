@@ -1,6 +1,10 @@
 /** What `pgveil explain` says of a query text: plain data from its plan, then text for people. Plans nothing itself. */
 import type { OutputExposure, Plan, QueryPlan } from '../../enforce/types.js';
 import type { Colours } from '../io.js';
+import { layoutSql } from './layout-sql.js';
+
+/** Longer SQL is shown in lines. */
+const SQL_WIDTH = 90;
 
 export interface StatementExplanation {
   readonly decision: 'forward' | 'rewrite' | 'deny';
@@ -32,7 +36,8 @@ export function explainPlan(plan: Plan): StatementExplanation {
     rules: facts.rules,
     tables: facts.tables,
     columns: facts.columns,
-    output: facts.outputs ?? null,
+    // A refused statement shows nothing, whatever its columns would have been.
+    output: plan.kind === 'refuse' ? null : (facts.outputs ?? null),
     consent: facts.consent ?? null,
   };
 }
@@ -85,7 +90,7 @@ function statementAsText(statement: StatementExplanation, colours: Colours): str
       statement.output.map((column) => `${column.name.padEnd(width)}  ${paintedExposure(column, colours)}`),
     );
   }
-  if (statement.sql !== null) add('sql', statement.sql.split('\n'));
+  if (statement.sql !== null) add('sql', layoutSql(statement.sql, SQL_WIDTH).split('\n'));
   return `${lines.join('\n')}\n`;
 }
 
