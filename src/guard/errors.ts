@@ -34,15 +34,8 @@ const REVIEWED_CLASSES: ReadonlySet<string> = new Set([
   '57',
 ]);
 
-/**
- * Codes of reviewed classes whose message can hold a value nevertheless.
- * 42601 and 42P02 …: raised by SQL that runs inside functions; 55000 and 54000 by extensions; kept, see docs.
- */
-const UNREVIEWED_CODES: ReadonlySet<string> = new Set([
-  '01004', // string_data_right_truncation, may print the string
-  '01003',
-  '54001', // stack depth: HINT only, but raised with a context of data
-]);
+/** Codes of reviewed classes whose message can hold a value nevertheless. */
+const UNREVIEWED_CODES: ReadonlySet<string> = new Set(['01004']); // string_data_right_truncation
 
 /** Severity, SQLSTATE and the names of objects (schema, table, column, data type, constraint). */
 const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C', 's', 't', 'c', 'd', 'n']);
@@ -82,7 +75,7 @@ export function scrubError(frame: Buffer): Buffer {
   const { fields } = errorResponse.decode(openFrame(frame, 'error-response'));
   const code = fields.find(([letter]) => letter === 'C')?.[1] ?? 'XX000';
   const isNotice = frame[0] === backendTypes['notice-response'];
-  const reviewed = isReviewed(code, isNotice);
+  const reviewed = isReviewed(code, isNotice) && !raisedByFunction(fields);
   const kept: ErrorField[] = [];
   for (const field of fields) {
     if (field[0] === 'M')
@@ -96,6 +89,12 @@ function isReviewed(code: string, isNotice: boolean): boolean {
   // RAISE NOTICE says 00000, RAISE WARNING 01000, unless told otherwise: their text is a function's own, so data.
   if (isNotice && (code === '00000' || code === '01000')) return false;
   return REVIEWED_CLASSES.has(code.slice(0, 2)) && !UNREVIEWED_CODES.has(code);
+}
+
+/** RAISE may use any SQLSTATE, so the source file of the error tells: those of the procedural languages. */
+function raisedByFunction(fields: readonly ErrorField[]): boolean {
+  const file = fields.find(([letter]) => letter === 'F')?.[1] ?? '';
+  return /^(pl_|plperl|plpy|pltcl|plv8)/.test(file);
 }
 
 function replacement(code: string, isNotice: boolean): string {

@@ -62,12 +62,12 @@ export class GovernedFrontend implements FrameSink {
     this.to.forward(buffer);
   }
 
-  oversized(messageType: number, _bodyLength: number): readonly Buffer[] {
+  oversized(messageType: number): readonly Buffer[] {
     if (this.state.answers.skipping) return [];
     const refusal = refusals.tooLarge(this.to.ports.limits.statementBytes);
     return messageType === type.query
       ? this.refuseQuery(refusal)
-      : this.refuseExtended(refusal, ignoredText, 'UNKNOWN');
+      : this.refuseExtended(refusal, ignoredText, emptyFacts('UNKNOWN'));
   }
 
   message(messageType: number, frame: Buffer): Verdict {
@@ -203,7 +203,7 @@ export class GovernedFrontend implements FrameSink {
     const plan = this.to.planner.plan(message.sql);
     if (plan === 'hold') return 'hold';
     const prepared = this.preparedBy(plan, message.sql, message.parameterTypes);
-    if (!prepared.ok) return this.refuseExtended(prepared.refusal, plan, prepared.command, message.statement);
+    if (!prepared.ok) return this.refuseExtended(prepared.refusal, plan, prepared.facts, message.statement);
     const change = this.state.statements.announce(message.statement, prepared.value);
     this.state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
     if (this.observes(plan)) return 'pass';
@@ -216,11 +216,11 @@ export class GovernedFrontend implements FrameSink {
     parameterTypes: readonly number[],
   ):
     | { readonly ok: true; readonly value: Prepared; readonly sql: EnforcedSql }
-    | { readonly ok: false; readonly refusal: Refusal; readonly command: string } {
+    | { readonly ok: false; readonly refusal: Refusal; readonly facts: PlanFacts } {
     const observing = this.observes(plan);
     const one = plan.plans[0];
     if (one?.kind === 'refuse' && !observing && plan.plans.length === 1)
-      return { ok: false, refusal: one.refusal, command: one.facts.command };
+      return { ok: false, refusal: one.refusal, facts: one.facts };
     const facts = one?.facts ?? emptyFacts('EMPTY');
     const value: Prepared = {
       text: plan,
@@ -244,9 +244,10 @@ export class GovernedFrontend implements FrameSink {
     const portal = body.cstring();
     const name = body.cstring();
     const prepared = state.statements.expected(name);
-    if (prepared === undefined) return this.refuseExtended(refusals.unknownPrepared(), ignoredText, 'BIND');
+    if (prepared === undefined)
+      return this.refuseExtended(refusals.unknownPrepared(), ignoredText, emptyFacts('BIND'));
+    if (this.to.planner.awaitContext()) return 'hold';
     const epoch = this.to.planner.epoch();
-    if (epoch === 'hold') return 'hold';
     // The server may still hold an older statement of this name, if the Parse under way fails as a duplicate.
     const actual = state.statements.actual(name) ?? prepared;
     if ((prepared.epoch === epoch && actual.epoch === epoch) || this.to.planner.observing) {
@@ -258,12 +259,13 @@ export class GovernedFrontend implements FrameSink {
 
   /** Policy or catalog have changed since Parse: the client's own text is planned again and takes the old one's place. */
   private bindAgain(frame: Buffer, portal: string, name: string, old: Prepared): Verdict {
-    if (old.parse === undefined) return this.refuseExtended(refusals.stalePrepared(), old.text, old.command);
+    if (old.parse === undefined)
+      return this.refuseExtended(refusals.stalePrepared(), old.text, old.facts ?? emptyFacts(old.command));
     if (this.state.pathUnsettled) return this.waitForAnswers();
     const plan = this.to.planner.plan(old.parse.sql);
     if (plan === 'hold') return 'hold';
     const again = this.preparedBy(plan, old.parse.sql, old.parse.parameterTypes);
-    if (!again.ok) return this.refuseExtended(again.refusal, plan, again.command);
+    if (!again.ok) return this.refuseExtended(again.refusal, plan, again.facts);
     const { answers, statements } = this.state;
     answers.push({
       kind: 'close',
@@ -289,10 +291,10 @@ export class GovernedFrontend implements FrameSink {
     if (begun === undefined) {
       const portal = state.portals.expected(name);
       if (portal?.prepared.facts === undefined)
-        return this.refuseExtended(refusals.unknownPortal(), ignoredText, 'EXECUTE');
+        return this.refuseExtended(refusals.unknownPortal(), ignoredText, emptyFacts('EXECUTE'));
       const { prepared } = portal;
+      if (this.to.planner.awaitContext()) return 'hold';
       const epoch = this.to.planner.epoch();
-      if (epoch === 'hold') return 'hold';
       // A portal that outlived its transaction (WITH HOLD) and its policy shows rows under the old one.
       const stale =
         prepared.epoch !== epoch && portal.transaction !== state.transaction && !this.to.planner.observing;
@@ -304,7 +306,12 @@ export class GovernedFrontend implements FrameSink {
     }
     this.begun = undefined;
     const run = begun.runs[0]!;
-    if (begun.failed) return this.refuseExtended(refusals.auditUnavailable(), run.record, run.record.command);
+    if (begun.failed)
+      return this.refuseExtended(
+        refusals.auditUnavailable(),
+        run.record,
+        run.source ?? emptyFacts(run.record.command),
+      );
     if (run.poison !== undefined) return this.poisonExtended(run.poison, run);
     state.answers.push({ kind: 'execute', portal: name, run });
     if (run.record.command === 'COPY') state.copyAwaited = true;
@@ -338,10 +345,16 @@ export class GovernedFrontend implements FrameSink {
     this.to.ledger.finish(run, 'refused', refusal.sqlstate, refusal)?.catch(() => undefined);
   }
 
-  private refusedRun(refusal: Refusal, text: TextFacts, command: string): StatementRun {
+  private refusedRun(refusal: Refusal, text: TextFacts, facts: PlanFacts): StatementRun {
     const poison = makePoison(refusal);
-    const facts = emptyFacts(command);
-    const run = this.to.ledger.begin({ text, command, decision: 'deny', facts, source: facts, poison });
+    const run = this.to.ledger.begin({
+      text,
+      command: facts.command,
+      decision: 'deny',
+      facts,
+      source: facts,
+      poison,
+    });
     // A refusal is no access, so it waits for no disk.
     run.ticket.ready?.catch(() => undefined);
     return run;
@@ -349,7 +362,7 @@ export class GovernedFrontend implements FrameSink {
 
   /** In the place of a Query or FunctionCall. */
   private refuseQuery(refusal: Refusal): readonly Buffer[] {
-    const run = this.refusedRun(refusal, ignoredText, 'UNKNOWN');
+    const run = this.refusedRun(refusal, ignoredText, emptyFacts('UNKNOWN'));
     this.state.answers.push({ kind: 'query', runs: [run], single: false, at: 0 });
     return [queryFrame(poisonSql(run.poison!))];
   }
@@ -358,10 +371,10 @@ export class GovernedFrontend implements FrameSink {
   private refuseExtended(
     refusal: Refusal,
     text: TextFacts,
-    command: string,
+    facts: PlanFacts,
     statement?: string,
   ): readonly Buffer[] {
-    const run = this.refusedRun(refusal, text, command);
+    const run = this.refusedRun(refusal, text, facts);
     return this.poisonExtended(run.poison!, run, statement);
   }
 

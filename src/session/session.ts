@@ -7,6 +7,7 @@ import type { SessionIdentity } from '../audit/types.js';
 import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
+import { fromByteString } from '../wire/byte-string.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
@@ -32,6 +33,7 @@ import { flushFrame } from './messages.js';
 import { Outbox } from './outbox.js';
 import type { ConnectionState, Ports } from './ports.js';
 import { RawBackend, RawFrontend } from './raw.js';
+import { parseSearchPath } from './search-path.js';
 import { SessionState } from './session-state.js';
 import { StartupPhase } from './startup-phase.js';
 import { RunLedger } from './statement-run.js';
@@ -165,7 +167,10 @@ export class Session {
     if (this.terminating) this.toUpstream.add(terminateFrame);
     this.toUpstream.flush();
     this.toClient.flush();
-    if (this.terminating) return this.end('client terminated');
+    if (this.terminating) {
+      this.end('client terminated');
+      return;
+    }
     this.client.lendReadBuffer(this.toUpstream.pending);
     this.upstream?.lendReadBuffer(this.toClient.pending);
     const connecting = this.phase === 'connecting';
@@ -203,9 +208,15 @@ export class Session {
         return;
       case 'startup': {
         this.who = claimantOf(step.message, this.client.remote);
-        if (this.host.full()) return this.fatal('too-many-connections', 'too many connections');
+        if (this.host.full()) {
+          this.fatal('too-many-connections', 'too many connections');
+          return;
+        }
         const admission = admit(step.message, step.raw, step.duplicates, this.who, this.ports);
-        if (!admission.ok) return this.fatal(admission.code, admission.message);
+        if (!admission.ok) {
+          this.fatal(admission.code, admission.message);
+          return;
+        }
         this.phase = 'connecting';
         this.restartTimer(this.ports.limits.authTimeoutMs);
         const { rest } = step;
@@ -226,7 +237,10 @@ export class Session {
 
   private relayCancelRequest(request: Parameters<typeof relayCancel>[1]): void {
     this.phase = 'connecting';
-    if (!this.host.beginCancel()) return this.end('too many cancel requests');
+    if (!this.host.beginCancel()) {
+      this.end('too many cancel requests');
+      return;
+    }
     relayCancel(this.ports.upstream, request, () => {
       this.host.endCancel();
       this.end('cancel request');
@@ -245,7 +259,10 @@ export class Session {
       },
       () =>
         this.guarded(() => {
-          if (this.phase !== 'connecting') return upstream.destroy();
+          if (this.phase !== 'connecting') {
+            upstream.destroy();
+            return;
+          }
           this.toUpstream.attach(upstream);
           this.toUpstream.add(admission.startup);
           if (admission.negotiation !== undefined) this.toClient.add(admission.negotiation);
@@ -378,10 +395,15 @@ export class Session {
           `the setting "${what}" of a governed session was changed on the server`,
         );
       },
-      parameterChanged: (name) => {
-        // Ours may differ from the server's only inside a transaction that is about to tell; relations are qualified.
-        if (governed && name === 'search_path')
-          this.ports.logger.debug({ session: this.identity!.id }, 'the server reports another search_path');
+      parameterChanged: (name, value) => {
+        // From PostgreSQL 18 on. A tripwire: relations go upstream schema-qualified, so nothing leaks by it.
+        if (!governed || name !== 'search_path') return;
+        const reported = parseSearchPath(fromByteString(value), this.who!.user);
+        if (reported?.join('\0') !== state.path.current.join('\0'))
+          this.ports.logger.warn(
+            { session: this.identity!.id },
+            "the server's search_path is not the one that statements are planned with",
+          );
       },
       serverEnded: () => (this.serverEnded = true),
       ddl: () => this.ports.noteDdl(this.identity!.database),
@@ -416,9 +438,13 @@ export class Session {
         { err: error, upstream: this.ports.upstream },
         'the database server cannot be reached',
       );
-      return this.fatal('upstream-unreachable', 'the database server cannot be reached');
+      this.fatal('upstream-unreachable', 'the database server cannot be reached');
+      return;
     }
-    if (this.serverEnded) return this.end('server ended the session');
+    if (this.serverEnded) {
+      this.end('server ended the session');
+      return;
+    }
     this.ports.observer.upstreamError();
     this.ports.logger.warn(
       { err: error, session: this.identity?.id },
@@ -492,7 +518,8 @@ export class Session {
         { reason: error.message, session: this.identity?.id },
         'a peer broke the protocol',
       );
-      return this.fatal('protocol-violation', error.message);
+      this.fatal('protocol-violation', error.message);
+      return;
     }
     this.ports.logger.error({ err: error, session: this.identity?.id }, 'a session ended on a bug');
     this.fatal('internal-bug', 'the proxy met an internal error');

@@ -64,11 +64,16 @@ export class TextPlanner {
     return plan;
   }
 
-  /** What a plan made now would carry as its epoch; undefined while there is no context. */
-  epoch(): string | 'hold' | undefined {
-    const context = this.currentContext();
-    if (context === 'hold') return 'hold';
-    return context === undefined ? undefined : this.ports.planner.epoch(this.sessionFacts(), context);
+  /** True: catalog and policy are being loaded, and the same message will be shown again. */
+  awaitContext(): boolean {
+    return this.currentContext() === 'hold';
+  }
+
+  /** What a plan made now would carry as its epoch; undefined while there is no context. After `awaitContext`. */
+  epoch(): string | undefined {
+    return this.context === undefined
+      ? undefined
+      : this.ports.planner.epoch(this.sessionFacts(), this.context);
   }
 
   get observing(): boolean {

@@ -405,10 +405,12 @@ describe.each(postgresVersions)('order and state on PostgreSQL %i', (version) =>
 
   test('strict audit: intent before the server, outcome before the end of the result', async () => {
     const order: string[] = [];
-    proxy.audit.readyFor = () =>
-      new Promise((resolve) => setTimeout(() => (order.push('intent'), resolve()), 10));
-    proxy.audit.outcomeFor = () =>
-      new Promise((resolve) => setTimeout(() => (order.push('outcome'), resolve()), 10));
+    const later = async (what: string): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      order.push(what);
+    };
+    proxy.audit.readyFor = () => later('intent');
+    proxy.audit.outcomeFor = () => later('outcome');
     const client = await viaProxy();
     client.send(query('SELECT 1'));
     await client.until('command-complete');

@@ -272,6 +272,11 @@ export async function startProxy(
   return proxy;
 }
 
+interface Sasl {
+  startSession(mechanisms: string[]): { mechanism: string; response: string };
+  continueSession(session: object, password: string, data: string): Promise<void>;
+}
+
 /** A client that sends exactly the messages it is told, for exact orders. */
 export class RawClient {
   readonly messages: BackendMessage[] = [];
@@ -336,12 +341,9 @@ export class RawClient {
   }
 
   private async authenticate(password: string): Promise<void> {
-    const { default: sasl } = (await import('pg/lib/crypto/sasl.js')) as unknown as {
-      default: {
-        startSession(mechanisms: string[]): { mechanism: string; response: string };
-        continueSession(session: object, password: string, data: string): Promise<void>;
-      };
-    };
+    // @ts-expect-error -- pg has no types for this file
+    const { default: untyped } = (await import('pg/lib/crypto/sasl.js')) as { default: unknown };
+    const sasl = untyped as Sasl;
     await this.some((message) => message.kind === 'authentication' || message.kind === 'error-response');
     const first = this.messages.find((message) => message.kind === 'authentication');
     if (first?.method === 'cleartext-password') this.send(passwordMessage(Buffer.from(password)));
@@ -352,11 +354,12 @@ export class RawClient {
     length.writeInt32BE(data.length);
     this.send({ kind: 'password', data: Buffer.concat([Buffer.from('SCRAM-SHA-256\0'), length, data]) });
     await this.some((message) => message.kind === 'authentication' && message.method === 'sasl-continue');
-    const next = this.messages.find(
-      (message) => message.kind === 'authentication' && message.method === 'sasl-continue',
+    const next = this.messages.flatMap((message) =>
+      message.kind === 'authentication' && message.method === 'sasl-continue'
+        ? [message.data.toString()]
+        : [],
     );
-    if (next?.kind !== 'authentication' || next.method !== 'sasl-continue') throw new Error('no challenge');
-    await sasl.continueSession(session, password, next.data.toString());
+    await sasl.continueSession(session, password, next[0]!);
     this.send({ kind: 'password', data: Buffer.from(session.response) });
   }
 
