@@ -44,16 +44,6 @@ export function walk(node: Node, visitor: Visitor): void {
   }
 }
 
-/** The fields that lead from the root to a visit, e.g. `['targetList', 0, 'val']`. */
-export function pathOf(visit: Visit): (string | number)[] {
-  const path: (string | number)[] = [];
-  for (let at = visit; at.parent !== undefined; at = at.parent) {
-    if (at.index !== -1) path.push(at.index);
-    path.push(at.field);
-  }
-  return path.reverse();
-}
-
 interface Leaving {
   readonly leaving: Visit;
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { byteStringToText, fromBytes, toByteString, toBytes } from '../../../src/sql/byte-string.js';
-import { foldIdentifier, quoteIdentifier, quoteLiteral, tokenIs } from '../../../src/sql/identifiers.js';
 import { lex } from '../../../src/sql/lexer.js';
 import { auditText, shapeId } from '../../../src/sql/shape.js';
 import { sqlcommenterTags } from '../../../src/sql/sqlcommenter.js';
@@ -70,40 +69,5 @@ describe('sqlcommenterTags', () => {
     `a='1'${",a='1'".repeat(1_000)}`,
   ])('reads nothing from %.40j', (comment) => {
     expect(tags(comment)).toEqual({});
-  });
-});
-
-describe('identifiers', () => {
-  it.each([
-    ['Customers', 'customers'],
-    ['"Customers"', 'Customers'],
-    ['"a""b"', 'a"b'],
-    ['ÄB', 'Äb'],
-    ['a'.repeat(70), 'a'.repeat(63)],
-    [`${'a'.repeat(62)}é`, 'a'.repeat(62)],
-  ])('%s folds to %s', (token, name) => {
-    expect(foldIdentifier(toByteString(token))).toBe(name);
-  });
-
-  it('quote and fold are inverse', () => {
-    for (const name of ['a', 'A b', 'a"b', 'é', 'select'])
-      expect(foldIdentifier(quoteIdentifier(name))).toBe(name);
-  });
-
-  it('constants are quoted for standard_conforming_strings', () => {
-    expect(quoteLiteral("it's \\ é")).toBe(toByteString("'it''s \\ é'"));
-    expect(() => quoteLiteral('a\0')).toThrow(/NUL/);
-    expect(() => quoteIdentifier('')).toThrow(/empty/);
-  });
-
-  it('tokenIs looks at unquoted words only', () => {
-    const text = lexed('SELECT "select" selects');
-    expect([-1, 0, 1, 2, 3].map((index) => tokenIs(text, index, 'select'))).toEqual([
-      false,
-      true,
-      false,
-      false,
-      false,
-    ]);
   });
 });
