@@ -11,6 +11,7 @@ import { backendTypes } from '../wire/message-types.js';
 import { parameterStatus } from '../wire/messages/parameter-status.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
 import type { Answer } from './answers.js';
+import { changesStructure } from './ddl.js';
 import { settleEffect } from './effects.js';
 import type { Hold } from './hold.js';
 import { isPoisonError, refusalFrame } from './poison.js';
@@ -129,7 +130,7 @@ export class Backend implements FrameSink {
     this.settled = false;
     state.copyAwaited = false;
     state.copyIn = false;
-    if (!this.to.governed && isDdl(command)) this.to.ddl();
+    if (!this.to.governed && changesStructure(command)) this.to.ddl();
     if (head.kind === 'query') {
       if (!head.single) {
         settleEffect(run, state, tag);
@@ -293,11 +294,4 @@ export class Backend implements FrameSink {
 function currentRun(answer: Answer | undefined): StatementRun | undefined {
   if (answer?.kind === 'execute') return answer.run;
   return answer?.kind === 'query' ? (answer.runs[answer.at] ?? undefined) : undefined;
-}
-
-/** What may change names or types. */
-function isDdl(command: string): boolean {
-  return /^(CREATE|ALTER|DROP|IMPORT|REINDEX|GRANT|REVOKE|COMMENT|SELECT INTO|REFRESH|TRUNCATE)\b/.test(
-    command,
-  );
 }

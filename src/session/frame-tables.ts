@@ -73,6 +73,6 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     loginBackend: backend(['authentication', 'error-response', 'ready-for-query', 'parameter-status']),
     probeBackend: backend([...everyAnswer, 'data-row']),
     statementsBackend: backend(everyAnswer),
-    rawBackend: backend(['ready-for-query', 'error-response']),
+    rawBackend: backend(['ready-for-query', 'error-response', 'command-complete']),
   };
 }

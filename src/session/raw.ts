@@ -1,6 +1,7 @@
 /** The fast way of exempt sessions that are audited by connection only: bytes through, and just enough seen to drain. */
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
+import { changesStructure } from './ddl.js';
 import { severityOf } from './severity.js';
 
 export class RawFrontend implements FrameSink {
@@ -28,10 +29,12 @@ export class RawBackend implements FrameSink {
   idle = true;
   private readonly forward: (buffer: Buffer) => void;
   private readonly serverEnded: () => void;
+  private readonly ddl: () => void;
 
-  constructor(forward: (buffer: Buffer) => void, serverEnded: () => void) {
+  constructor(forward: (buffer: Buffer) => void, serverEnded: () => void, ddl: () => void) {
     this.forward = forward;
     this.serverEnded = serverEnded;
+    this.ddl = ddl;
   }
 
   noteRequest(): void {
@@ -49,7 +52,9 @@ export class RawBackend implements FrameSink {
   message(messageType: number, frame: Buffer): Verdict {
     if (messageType === backendTypes['ready-for-query'])
       this.idle = frame[5] === 0x49; // I
-    else if (messageType === backendTypes['error-response'] && severityOf(frame).fatal) this.serverEnded();
+    else if (messageType === backendTypes['command-complete']) {
+      if (changesStructure(frame.toString('latin1', 5, frame.length - 1))) this.ddl();
+    } else if (messageType === backendTypes['error-response'] && severityOf(frame).fatal) this.serverEnded();
     return 'pass';
   }
 }

@@ -313,6 +313,7 @@ export class Session {
       this.raw = new RawBackend(
         (buffer) => this.toClient.add(buffer),
         () => (this.serverEnded = true),
+        () => this.ports.noteDdl(this.identity!.database),
       );
       this.upstreamSink = this.raw;
       return 'pass';

@@ -84,10 +84,12 @@ export class TextPlanner {
     if (!this.contextKnown) {
       const context = this.ports.contextFor(this.base.database);
       if (context instanceof Promise) {
-        return this.hold.until(context, (value) => {
+        const keep = (value: EnforceContext | undefined): void => {
           this.context = value;
           this.contextKnown = true;
-        });
+        };
+        // FAIL-CLOSED: a catalog that cannot be loaded means that statements are refused.
+        return this.hold.until(context, keep, () => keep(undefined));
       }
       this.context = context;
     }
