@@ -25,9 +25,13 @@ COPY package.json LICENSE ./
 COPY bin ./bin
 # The spool is the only place that pgveil writes to. It belongs on a volume: it holds events that Redis does not have yet.
 RUN mkdir -p /var/lib/pgveil/audit /etc/pgveil && chown -R node:node /var/lib/pgveil
-ENV PGVEIL_AUDIT_SPOOL=/var/lib/pgveil/audit
+# The environment goes before the file. A container's own loopback address can be reached by nobody, so the proxy listens
+# on all of the container's; what is published outside is the engine's -p to say.
+ENV PGVEIL_AUDIT_SPOOL=/var/lib/pgveil/audit PGVEIL_LISTEN_HOST=0.0.0.0
 VOLUME /var/lib/pgveil
 USER node
+# Relative paths of the configuration count from here.
+WORKDIR /etc/pgveil
 EXPOSE 6432 9188
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PGVEIL_ADMIN_PORT ?? 9188}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

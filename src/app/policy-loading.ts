@@ -25,7 +25,7 @@ export function logProblems(logger: Logger, problems: readonly PolicyProblem[]):
 
 export function tellLoaded(news: PolicyNews, set: Identity, problems: readonly PolicyProblem[]): void {
   logProblems(news.logger, problems);
-  news.logger.info({ policy: set.name, version: set.version }, 'policies are in force');
+  news.logger.info({ policy: set.name, policyVersion: set.version }, 'policies are in force');
   news.metrics.policyLoaded(set.version);
   news.audit.lifecycle({
     kind: 'policy-load',
@@ -39,7 +39,7 @@ export function tellLoaded(news: PolicyNews, set: Identity, problems: readonly P
 export function tellKept(news: PolicyNews, inForce: Identity, problems: readonly PolicyProblem[]): void {
   logProblems(news.logger, problems);
   news.logger.error(
-    { policy: inForce.name, version: inForce.version, problems: problems.length },
+    { policy: inForce.name, policyVersion: inForce.version, problems: problems.length },
     'the changed policies cannot be used, those in force stay in force',
   );
   news.audit.lifecycle({

@@ -1,15 +1,12 @@
 /**
- * What the commands that work without a proxy share: configuration, policies, the catalog, the proxy's own planner.
+ * What the commands that work without a proxy share: policies, the catalog, the proxy's own planner.
  * It opens and closes; the commands decide what to do with it.
  */
-import { existsSync } from 'node:fs';
-import { Option } from 'commander';
 import type pg from 'pg';
 import { createBinder, type Binder } from '../app/binder.js';
 import { databaseUrls } from '../catalog/database-url.js';
 import { loadCatalog, loadCatalogInTransaction } from '../catalog/load.js';
 import type { Catalog } from '../catalog/types.js';
-import { loadConfig, type Origins } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { createPlanner } from '../enforce/planner.js';
 import type { EnforceContext, Planner } from '../enforce/types.js';
@@ -20,26 +17,6 @@ import { openParser } from '../sql/parse.js';
 import { connectDatabase, queryText } from './database.js';
 import { ProblemsFailure } from './exit.js';
 import type { TestBench } from './policy-test/run.js';
-
-const DEFAULT_FILE = 'pgveil.yaml';
-
-export function configOption(): Option {
-  return new Option(
-    '-c, --config <file>',
-    `the configuration file (default: ${DEFAULT_FILE}, when there is one)`,
-  );
-}
-
-/** Without a file the environment may say everything; that is how containers like it. */
-export function readCommandConfig(file: string | undefined): { config: Config; origins: Origins } {
-  const outcome = loadConfig({ file: file ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined) });
-  if (!outcome.ok) throw new ProblemsFailure(outcome.problems);
-  return outcome;
-}
-
-export function loadCommandConfig(file: string | undefined): Config {
-  return readCommandConfig(file).config;
-}
 
 export interface Workshop {
   readonly config: Config;

@@ -1,9 +1,7 @@
 /** `pgveil audit tail`: follows the events in the Redis stream. */
-import { formatEvent } from '../../audit/format.js';
-import { tailStream } from '../../audit/tail.js';
 import { CommandFailure, EXIT, reasonOf, type ExitCode } from '../exit.js';
 import type { Io } from '../io.js';
-import { configOption, loadCommandConfig } from '../workshop.js';
+import { configOption, loadCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface TailOptions {
@@ -31,12 +29,14 @@ export const registerAudit: Register = (program, io, done) => {
 };
 
 async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
-  const { audit } = loadCommandConfig(options.config);
+  const { audit } = await loadCommandConfig(options.config);
   if (audit.redis === undefined) {
     throw new CommandFailure(EXIT.config, 'audit.redis is not set, so there is no stream to follow', {
       fix: `set audit.redis, or read the spool in ${audit.spool}`,
     });
   }
+  const { formatEvent } = await import('../../audit/format.js');
+  const { tailStream } = await import('../../audit/tail.js');
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

@@ -1,14 +1,9 @@
 /** `pgveil check`: validates configuration and policies, with a database also against its live catalog. */
-import { overdueReviews } from '../../app/reviews.js';
-import { showConfig } from '../../config/load.js';
-import { loadPolicies } from '../../policy/load.js';
 import type { PolicyProblem } from '../../policy/types.js';
-import { liveWarnings } from '../check/live.js';
 import { EXIT, ProblemsFailure, type ExitCode } from '../exit.js';
 import type { Io } from '../io.js';
 import { problemsAsJson, problemsAsSarif, problemsAsText, type ProblemFormat } from '../output/problems.js';
-import { findTestFiles, readTests } from '../policy-test/load.js';
-import { configOption, openWorkshop, readCommandConfig } from '../workshop.js';
+import { configOption, loadCommandConfig, readCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface Options {
@@ -42,7 +37,8 @@ export const registerCheck: Register = (program, io, done) => {
 async function check(io: Io, options: Options): Promise<ExitCode> {
   try {
     if (options.showConfig === true) {
-      const { config, origins } = readCommandConfig(options.config);
+      const { showConfig } = await import('../../config/load.js');
+      const { config, origins } = await readCommandConfig(options.config);
       io.out(
         showConfig(config, origins)
           .map((line) => `${line}\n`)
@@ -50,32 +46,12 @@ async function check(io: Io, options: Options): Promise<ExitCode> {
       );
       return EXIT.fine;
     }
-    return report(io, options.format, await findProblems(options), options.offline === true);
+    const { findProblems } = await import('../check/find-problems.js');
+    const problems = await findProblems(await loadCommandConfig(options.config), options.offline === true);
+    return report(io, options.format, problems, options.offline === true);
   } catch (error) {
     if (!(error instanceof ProblemsFailure)) throw error;
     return report(io, options.format, error.problems, options.offline === true);
-  }
-}
-
-async function findProblems(options: Options): Promise<PolicyProblem[]> {
-  const { config } = readCommandConfig(options.config);
-  const loaded = loadPolicies(config.policies);
-  if (!loaded.ok) return [...loaded.problems];
-  const problems = [
-    ...loaded.warnings,
-    ...overdueReviews(loaded.set, new Date()),
-    ...readTests(findTestFiles([config.policies])).problems,
-  ];
-  if (options.offline === true) return problems;
-  const workshop = await openWorkshop(config);
-  try {
-    const { catalog } = await workshop.catalog();
-    const bound = workshop.bind(workshop.set, catalog);
-    problems.push(...bound.problems);
-    if (bound.ok) problems.push(...liveWarnings(workshop.set, bound.policy, catalog));
-    return problems;
-  } finally {
-    await workshop.close();
   }
 }
 

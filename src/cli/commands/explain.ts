@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import { CommandFailure, EXIT, type ExitCode } from '../exit.js';
 import { explanationAsJson, explanationAsText } from '../explain/explanation.js';
 import type { Io } from '../io.js';
-import { configOption, loadCommandConfig, openWorkshop } from '../workshop.js';
+import { configOption, loadCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface Options {
@@ -38,7 +38,8 @@ export const registerExplain: Register = (program, io, done) => {
 };
 
 async function explain(io: Io, argument: string, options: Options): Promise<ExitCode> {
-  const workshop = await openWorkshop(loadCommandConfig(options.config));
+  const { openWorkshop } = await import('../workshop.js');
+  const workshop = await openWorkshop(await loadCommandConfig(options.config));
   try {
     const { context, searchPath } = await workshop.bound(options.database);
     const role = context.policy.roles.get(options.role);

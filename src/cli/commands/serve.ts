@@ -1,8 +1,9 @@
 /** `pgveil serve`: runs the proxy and answers signals (SPEC 1). */
-import { PolicyError, startApp, type App } from '../../app.js';
+import type { App } from '../../app.js';
+import type { Config } from '../../config/schema.js';
 import { CommandFailure, EXIT, ProblemsFailure, reasonOf, type ExitCode } from '../exit.js';
 import { packageVersion } from '../version.js';
-import { configOption, loadCommandConfig } from '../workshop.js';
+import { configOption, loadCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface Options {
@@ -41,15 +42,16 @@ async function serve(options: Options): Promise<ExitCode> {
       fix: 'write for example --drain 30',
     });
   }
-  const config = loadCommandConfig(options.config);
-  const app = await start(() => startApp(config, { version: packageVersion(), logLevel: options.logLevel }));
+  const config = await loadCommandConfig(options.config);
+  const app = await start(config, options.logLevel);
   await untilStopped(app, options.drain * 1000);
   return EXIT.fine;
 }
 
-async function start(begin: () => Promise<App>): Promise<App> {
+async function start(config: Config, logLevel: Options['logLevel']): Promise<App> {
+  const { PolicyError, startApp } = await import('../../app.js');
   try {
-    return await begin();
+    return await startApp(config, { version: packageVersion(), logLevel });
   } catch (error) {
     if (error instanceof PolicyError) throw new ProblemsFailure(error.problems);
     throw new CommandFailure(EXIT.findings, `pgveil could not start: ${reasonOf(error)}`, { cause: error });

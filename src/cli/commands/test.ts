@@ -3,9 +3,7 @@ import { CommandFailure, EXIT, ProblemsFailure, type ExitCode } from '../exit.js
 import type { Io } from '../io.js';
 import { junitXml, type CaseResult } from '../output/junit.js';
 import { shortPath } from '../output/problems.js';
-import { findTestFiles, readTests } from '../policy-test/load.js';
-import { runTests } from '../policy-test/run.js';
-import { configOption, loadCommandConfig, openWorkshop } from '../workshop.js';
+import { configOption, loadCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface Options {
@@ -33,7 +31,8 @@ export const registerTest: Register = (program, io, done) => {
 };
 
 async function test(io: Io, paths: readonly string[], options: Options): Promise<ExitCode> {
-  const config = loadCommandConfig(options.config);
+  const config = await loadCommandConfig(options.config);
+  const { findTestFiles, readTests } = await import('../policy-test/load.js');
   const files = findTestFiles(paths.length === 0 ? [config.policies] : paths);
   const { tests, problems } = readTests(files);
   if (problems.length > 0) throw new ProblemsFailure(problems);
@@ -42,6 +41,8 @@ async function test(io: Io, paths: readonly string[], options: Options): Promise
       fix: 'name a *.test.yaml file, or a folder that holds some',
     });
   }
+  const { runTests } = await import('../policy-test/run.js');
+  const { openWorkshop } = await import('../workshop.js');
   const workshop = await openWorkshop(config);
   try {
     const bench = await workshop.testBench();

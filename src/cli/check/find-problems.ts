@@ -1,0 +1,29 @@
+/** Everything that `pgveil check` looks at, in the order it is reported. */
+import { overdueReviews } from '../../app/reviews.js';
+import type { Config } from '../../config/schema.js';
+import { loadPolicies } from '../../policy/load.js';
+import type { PolicyProblem } from '../../policy/types.js';
+import { findTestFiles, readTests } from '../policy-test/load.js';
+import { openWorkshop } from '../workshop.js';
+import { liveWarnings } from './live.js';
+
+export async function findProblems(config: Config, offline: boolean): Promise<PolicyProblem[]> {
+  const loaded = loadPolicies(config.policies);
+  if (!loaded.ok) return [...loaded.problems];
+  const problems = [
+    ...loaded.warnings,
+    ...overdueReviews(loaded.set, new Date()),
+    ...readTests(findTestFiles([config.policies])).problems,
+  ];
+  if (offline) return problems;
+  const workshop = await openWorkshop(config);
+  try {
+    const { catalog } = await workshop.catalog();
+    const bound = workshop.bind(workshop.set, catalog);
+    problems.push(...bound.problems);
+    if (bound.ok) problems.push(...liveWarnings(workshop.set, bound.policy, catalog));
+    return problems;
+  } finally {
+    await workshop.close();
+  }
+}
