@@ -41,7 +41,8 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
     const what = transactions[node.TransactionStmt.kind ?? 'TRANS_STMT_BEGIN'];
     if (what === undefined)
       return notAllowed('two-phase commit', 'it hands the transaction to other sessions');
-    return plain({ kind: 'transaction', what });
+    const name = node.TransactionStmt.savepoint_name;
+    return plain({ kind: 'transaction', what, ...(name === undefined ? {} : { name }) });
   }
   if ('PrepareStmt' in node) {
     return wrapped(node.PrepareStmt.query, { kind: 'prepare', name: node.PrepareStmt.name ?? '' });
