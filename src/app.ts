@@ -28,7 +28,7 @@ import { openParser } from './sql/parse.js';
 export interface App {
   readonly ports: { readonly proxy: number; readonly admin: number };
   /** Loads the policies again; the problems for which those in force were kept, or none. */
-  reload(): readonly PolicyProblem[];
+  reload(): Promise<readonly PolicyProblem[]>;
   /** Sessions may finish their transactions within `graceMs`; then everything is closed and the spool is synced. */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -126,7 +126,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     if (misfits !== undefined) throw new PolicyError(misfits);
     tellLoaded(news, loaded.set, loaded.warnings);
 
-    const reload = (): readonly PolicyProblem[] => {
+    const reloadNow = async (): Promise<readonly PolicyProblem[]> => {
+      // The change may name a table that was made a moment ago; what cannot be read again is bound as it was known.
+      await Promise.allSettled(catalogs.databases().map((database) => catalogs.refreshNow(database)));
       const again = loadPolicies(config.policies);
       const problems = again.ok ? keeper.replace(again.set) : again.problems;
       metrics.policyReload(problems.length === 0 ? 'loaded' : 'kept-last-good');
@@ -134,10 +136,19 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       else tellLoaded(news, keeper.policies, again.ok ? again.warnings : []);
       return problems;
     };
+    // One at a time, so that the last one asked for is the last one in force.
+    let reloading: Promise<unknown> = Promise.resolve();
+    const reload = (): Promise<readonly PolicyProblem[]> => {
+      const next = reloading.then(reloadNow);
+      reloading = next.catch((error: unknown) => {
+        logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
+      });
+      return next;
+    };
     const watchMs = options.watchMs ?? 1_000;
     if (watchMs > 0) {
       const watch = watchFiles(config.policies, watchMs, () => {
-        reload();
+        reload().catch(() => undefined); // Already told.
       });
       stops.push(() => {
         watch.close();

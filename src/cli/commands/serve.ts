@@ -70,6 +70,8 @@ function untilStopped(app: App, drainMs: number): Promise<void> {
     process.on('SIGINT', () => {
       stop(0);
     });
-    process.on('SIGHUP', () => void app.reload());
+    process.on('SIGHUP', () => {
+      app.reload().catch(() => undefined); // The log has told it.
+    });
   });
 }

@@ -144,6 +144,23 @@ describe('pgveil serve', () => {
     expect((await column(support, EMAIL))[0]).toBe('***');
   });
 
+  it('takes a policy that names a table made a moment before', async () => {
+    await database.query('CREATE TABLE public.prospects (id integer PRIMARY KEY, email text)', 'crm_admin');
+    try {
+      const changed = policy.replace('public.leads.email]', 'public.leads.email, public.prospects.email]');
+      expect(changed).not.toBe(policy);
+      writeFileSync(join(folder.path, 'policies', 'crm.yaml'), changed);
+      server.child.kill('SIGHUP');
+      await until(
+        'the reload',
+        async () => Number(await metric('pgveil_policy_reloads_total{result="loaded"}')) > 0,
+      );
+      expect(server.stderr()).not.toContain('those in force stay in force');
+    } finally {
+      await database.query('DROP TABLE public.prospects', 'crm_admin');
+    }
+  });
+
   it('puts a saved policy in force without a signal', async () => {
     const support = await connect('crm_support');
     writeFileSync(
