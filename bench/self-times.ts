@@ -5,6 +5,7 @@ export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+    readonly children?: readonly number[];
   }[];
   readonly startTime: number;
   readonly samples: readonly number[];
@@ -24,6 +25,9 @@ export function selfTimes(
   within: { readonly begin: number; readonly end: number },
 ): Spent {
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const callers = new Map(
+    profile.nodes.flatMap(({ children = [], callFrame }) => children.map((id) => [id, callFrame] as const)),
+  );
   const byFunction = new Map<string, number>();
   const byPlace = new Map<string, number>();
   let busy = 0;
@@ -38,10 +42,17 @@ export function selfTimes(
     busy += spent;
     const place = placeOf(frame.url);
     add(byPlace, folderOf(place), spent);
-    const line = frame.url === '' ? '' : `  ${place}:${frame.lineNumber + 1}`;
-    add(byFunction, `${frame.functionName === '' ? '(anonymous)' : frame.functionName}${line}`, spent);
+    // A native function's own name says little: a socket and a file have a "writeBuffer" each.
+    const caller = frame.url === '' ? callers.get(id) : undefined;
+    const from = caller === undefined || caller.url === '' ? '' : ` from ${nameOf(caller)}`;
+    add(byFunction, `${nameOf(frame)}${from}`, spent);
   });
   return { busy, byFunction: sorted(byFunction), byPlace: sorted(byPlace) };
+}
+
+function nameOf(frame: CpuProfile['nodes'][number]['callFrame']): string {
+  const name = frame.functionName === '' ? '(anonymous)' : frame.functionName;
+  return frame.url === '' ? name : `${name}  ${placeOf(frame.url)}:${frame.lineNumber + 1}`;
 }
 
 function placeOf(url: string): string {
