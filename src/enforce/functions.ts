@@ -24,10 +24,11 @@ export function checkFunctions(
   const qualify: { node: object; token: number }[] = [];
   for (const use of resolved.functions) {
     const verdict = judge(use, catalog, policy);
-    if (verdict === 'refuse') return { ok: false, refusal: functionRefusal(use.name.join('.')) };
-    if (verdict === 'qualify' && use.nameSpan !== undefined) {
-      qualify.push({ node: use.node, token: use.nameSpan.first });
+    // FAIL-CLOSED: `c.length` calls length(c) without a place for a schema, so a user's function could answer it.
+    if (verdict === 'refuse' || (verdict === 'qualify' && use.nameSpan === undefined)) {
+      return { ok: false, refusal: functionRefusal(use.name.join('.')) };
     }
+    if (verdict === 'qualify') qualify.push({ node: use.node, token: use.nameSpan!.first });
   }
   for (const operator of resolved.operators) {
     const name = operator.name[operator.name.length - 1] ?? '';

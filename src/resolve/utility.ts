@@ -79,8 +79,10 @@ function analyseOther(resolution: Resolution, node: Node): RowShape {
     }
     resolution.classified.add(name);
   }
-  if ('CallStmt' in node)
-    walkExpression(resolution, calledFunction(node.CallStmt), newScope(undefined, level.id));
+  const scope = newScope(undefined, level.id);
+  if ('CallStmt' in node) walkExpression(resolution, calledFunction(node.CallStmt), scope);
+  // The arguments of EXECUTE are expressions that the server evaluates (EvaluateParams in prepare.c).
+  if ('ExecuteStmt' in node) walkExpression(resolution, node.ExecuteStmt.params, scope);
   return NO_OUTPUT;
 }
 
