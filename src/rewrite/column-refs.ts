@@ -31,9 +31,9 @@ export function rewriteColumnRefs(
     if (surplus > 0) {
       edits.push({ first: span.first, end: span.first + 2 * surplus, pieces: [] });
       intents.push((tree) => tree.of(ref).fields!.splice(0, surplus));
-    } else if (binding.kind === 'row' && !binding.star && !binding.use.nullable) {
-      // A derived table's row is an anonymous record; the cast gives it the table's row type again. On the nullable
-      // side of an outer join the row may be NULL as a whole, which ROW() could not say, so it stays a record there.
+    } else if (binding.kind === 'row' && !binding.star && keepsRowType(binding.use)) {
+      // The whole row of a derived table is an anonymous record; the cast gives it the table's row type again
+      // (coerce_record_to_complex, parse_coerce.c), and leaves the output column its name.
       const row = rowExpression(binding.use);
       edits.push({ ...span, pieces: [toByteString(row.text)] });
       intents.push((tree) => tree.replace(ref, row.node));
@@ -47,18 +47,22 @@ function qualifiers(fields: readonly Node[], wholeRow: boolean): number {
   return wholeRow ? fields.length : fields.length - 1;
 }
 
+/**
+ * On the nullable side of an outer join the row may be NULL as a whole, which a cast row could not say, so it stays a
+ * record there. So it does where a column is of a domain: its constraints would be checked on masked values, and on the
+ * NULLs of withheld rows, and the error would tell of them.
+ */
+function keepsRowType(use: RelationUse): boolean {
+  return !use.nullable && use.relation.columns.every((column) => column.typeOid === column.baseTypeOid);
+}
+
 function rowExpression(use: RelationUse): { readonly text: string; readonly node: Node } {
   const name = use.alias ?? use.relation.name;
   return {
-    text: `(ROW(${identifier(name)}.*)::${relationName(use.relation)})`,
+    text: `(${identifier(name)}::${relationName(use.relation)})`,
     node: {
       TypeCast: {
-        arg: {
-          RowExpr: {
-            args: [{ ColumnRef: { fields: [{ String: { sval: name } }, { A_Star: {} }] } }],
-            row_format: 'COERCE_EXPLICIT_CALL',
-          },
-        },
+        arg: { ColumnRef: { fields: [{ String: { sval: name } }] } },
         typeName: {
           names: [{ String: { sval: use.relation.schema } }, { String: { sval: use.relation.name } }],
           typemod: -1,

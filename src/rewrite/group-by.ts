@@ -24,7 +24,10 @@ export function rewriteGroupBy(resolved: ResolvedStatement, guarded: ReadonlySet
     const select = level.select;
     const first = select?.groupClause?.[0];
     if (select === undefined || first === undefined || !('ColumnRef' in first)) continue;
-    const token = resolved.columnSpans.get(first.ColumnRef)?.first;
+    // With GROUPING SETS a further grouped column would show in subtotals where it must be NULL; without one the server
+    // reports what it misses.
+    if (select.groupClause?.some((item) => 'GroupingSet' in item) === true) continue;
+    const token = startOfItem(resolved, resolved.columnSpans.get(first.ColumnRef)?.first);
     if (token === undefined) continue;
     const added = level.uses
       .filter((use) => guarded.has(use.id) && !use.hasColumnAliases)
@@ -41,6 +44,14 @@ export function rewriteGroupBy(resolved: ResolvedStatement, guarded: ReadonlySet
     });
   }
   return { edits, intend: (tree) => intents.forEach((intend) => intend(tree)) };
+}
+
+/** In front of the brackets around an item: inside them a second column would make it a row. */
+function startOfItem(resolved: ResolvedStatement, token: number | undefined): number | undefined {
+  const { tokens, text } = resolved.statement.lexed;
+  let first = token;
+  while (first !== undefined && first > 0 && text[tokens.start(first - 1)] === '(') first -= 1;
+  return first;
 }
 
 /** Columns of `use` that the query names outside GROUP BY, when the grouping holds the whole primary key of it. */

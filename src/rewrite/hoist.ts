@@ -5,7 +5,7 @@
  * tell anything about them: a clear column, a btree comparison that pg_proc marks leakproof for that type, and a constant
  * or parameter (DESIGN 5.1; pg_proc.proleakproof, PostgreSQL manual 39.5 Rules and Privileges).
  */
-import type { A_Expr, ColumnRef, Node } from '@pgsql/types';
+import type { A_Expr, Node } from '@pgsql/types';
 import type { RelationUse, ResolvedStatement, TokenSpan } from '../resolve/types.js';
 import type { LexedText } from '../sql/types.js';
 import { toByteString } from '../sql/byte-string.js';
@@ -80,6 +80,8 @@ function hoist(
       // Parameters in the list keep the type that the column gives them only when they are compared with it one by one.
       if (spans.some((span) => lexed.tokens.kind(span!.first) === 'parameter')) return undefined;
       const span: TokenSpan = { first: spans[0]!.first, end: spans[spans.length - 1]!.end };
+      // Constants and commas, nothing else: brackets around the last item would not end where the span does.
+      if (span.end - span.first !== 2 * items.length - 1) return undefined;
       const array = leakproofConstants[column.type]!.array;
       return [
         toByteString(`(${column.text} OPERATOR(pg_catalog.=) ANY ((ARRAY[`),
@@ -99,7 +101,7 @@ function guardedColumn(
   node: Node | undefined,
 ): { readonly text: string; readonly type: string } | undefined {
   if (node === undefined || !('ColumnRef' in node)) return undefined;
-  const binding = resolved.columns.get(node.ColumnRef as ColumnRef);
+  const binding = resolved.columns.get(node.ColumnRef);
   if (binding?.kind !== 'column' || binding.use.id !== use.id || binding.levelsUp !== 0) return undefined;
   if (decision.columns.get(binding.attnum)?.kind !== 'clear') return undefined;
   // A bare column needs no copy: the planner uses its index for the client's own condition.

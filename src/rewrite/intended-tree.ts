@@ -32,6 +32,23 @@ export class IntendedTree {
     Object.assign(wrapper, replacement);
   }
 
+  /**
+   * `SET (a, b) = (SELECT …)` is one source that the tree prints once per column. The text has it once, so the copies
+   * follow what became of the first.
+   */
+  alignMultiAssignments(): void {
+    for (const copy of this.#copies.values()) {
+      if (!Array.isArray(copy)) continue;
+      let source: unknown;
+      for (const item of copy as unknown[]) {
+        const assign = multiAssignOf(item);
+        if (assign === undefined) continue;
+        if ((assign['colno'] ?? 1) === 1) source = assign['source'];
+        else assign['source'] = source;
+      }
+    }
+  }
+
   /** Iterative, because an operator chain nests as deep as it is long. */
   #copy(original: object): object {
     const root = Array.isArray(original) ? [] : {};
@@ -56,4 +73,10 @@ export class IntendedTree {
     }
     return root;
   }
+}
+
+/** The MultiAssignRef of an assignment, when the item is one of several to one source. */
+function multiAssignOf(item: unknown): AnyObject | undefined {
+  const target = (item as { ResTarget?: { val?: { MultiAssignRef?: AnyObject } } } | null)?.ResTarget;
+  return target?.val?.MultiAssignRef;
 }

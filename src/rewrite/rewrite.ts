@@ -84,6 +84,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   groupBy.intend(intended);
   columnRefs.intend(intended);
   locking.rewrite.intend(intended);
+  intended.alignMultiAssignments();
   return { ok: true, edits: orderEdits(edits), intended };
 }
 
