@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    reporters: ['default', './test/support/closing-line.ts'],
     // Two cores: more workers would only take time from the servers under test.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -69,8 +69,3 @@ export function cteEntry(cte: CteEntry, alias: Alias | undefined): RangeEntry {
 export function uniformShape(names: readonly string[], lineage: Lineage, openAt?: number): RowShape {
   return { columns: names.map((name) => ({ name, lineage })), openAt };
 }
-
-/** A shape of which nothing is known but perhaps the first names. */
-export function openShape(names: readonly string[]): RowShape {
-  return uniformShape(names, UNKNOWN, 0);
-}

@@ -1,7 +1,7 @@
 /** The main job through the wire, as drivers do it: what each login sees, and what bad input and outages do. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import type pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../src/cli/launch/free-port.js';
