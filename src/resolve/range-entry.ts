@@ -1,7 +1,7 @@
 /** Makers of range entries: what a relation, a CTE, a subquery or a function looks like to names. */
 import type { Alias } from '@pgsql/types';
 import { stringsOf } from './ast.js';
-import { UNKNOWN, renameColumns } from './row-shape.js';
+import { renameColumns } from './row-shape.js';
 import type { RowShape } from './row-shape.js';
 import type { CteEntry, EntryColumn, RangeEntry } from './scope.js';
 import type { Lineage, RelationUse } from './types.js';
