@@ -16,9 +16,17 @@ export function decideRelation(
   session: Pick<SessionFacts, 'role' | 'purpose'>,
   policy: BoundPolicy,
 ): RelationDecision {
-  return isSystemCatalog(use.relation)
-    ? decideSystemCatalog(use.relation)
-    : policy.decide(session.role, session.purpose, use.relation.oid);
+  if (isSystemCatalog(use.relation)) return decideSystemCatalog(use.relation);
+  // FAIL-CLOSED: whose a sequence is the catalog does not tell, and its counter tells how many rows were written.
+  if (use.relation.kind === 'sequence') {
+    return {
+      access: 'denied',
+      rule: 'pgveil:sequences',
+      reason: 'the counter of a sequence tells how many rows were written, withheld ones included',
+      hint: 'call nextval() or currval(); pg_sequence tells how the sequence is defined',
+    };
+  }
+  return policy.decide(session.role, session.purpose, use.relation.oid);
 }
 
 /** Decides on every relation; deny wins, and a write to a protected one is refused. */

@@ -20,16 +20,23 @@ const readable = new Set(
 /** Views of information_schema that may show option values such as passwords. */
 const hiddenInformation = new Set(['user_mapping_options', 'foreign_server_options', '_pg_user_mappings']);
 
-/** Estimates of how much data there is, shown as "never counted" (pg_class.reltuples is -1 before the first ANALYZE). */
-const volumeColumns: Readonly<Record<string, string>> = {
-  reltuples: '(-1)::pg_catalog.float4',
-  relpages: '0::pg_catalog.int4',
-  relallvisible: '0::pg_catalog.int4',
-  relallfrozen: '0::pg_catalog.int4',
+/**
+ * Columns that tell of the data and not of the structure. Estimates of how much there is are shown as "never counted"
+ * (pg_class.reltuples is -1 before the first ANALYZE); pg_attribute.attmissingval is the value that every row written
+ * before its column has (manual, pg_attribute).
+ */
+const dataColumns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  pg_class: {
+    reltuples: '(-1)::pg_catalog.float4',
+    relpages: '0::pg_catalog.int4',
+    relallvisible: '0::pg_catalog.int4',
+    relallfrozen: '0::pg_catalog.int4',
+  },
+  pg_attribute: { attmissingval: 'NULL::pg_catalog.anyarray' },
 };
 
 const open: RelationDecision = { access: 'open' };
-const classDecisions = new WeakMap<Relation, RelationDecision>();
+const maskedDecisions = new WeakMap<Relation, RelationDecision>();
 
 /** True for relations whose access is decided here and not by the policy. */
 export function isSystemCatalog(relation: Relation): boolean {
@@ -43,15 +50,16 @@ export function decideSystemCatalog(relation: Relation): RelationDecision {
   }
   // FAIL-CLOSED: a catalog that was not reviewed is refused.
   if (!readable.has(relation.name)) return denied(relation);
-  return relation.name === 'pg_class' ? classDecision(relation) : open;
+  const hidden = dataColumns[relation.name];
+  return hidden === undefined ? open : maskedDecision(relation, hidden);
 }
 
-function classDecision(relation: Relation): RelationDecision {
-  const known = classDecisions.get(relation);
+function maskedDecision(relation: Relation, hidden: Readonly<Record<string, string>>): RelationDecision {
+  const known = maskedDecisions.get(relation);
   if (known !== undefined) return known;
   const columns = new Map<number, ColumnDecision>();
   for (const column of relation.columns) {
-    const constant = volumeColumns[column.name];
+    const constant = hidden[column.name];
     columns.set(
       column.attnum,
       constant === undefined
@@ -67,7 +75,7 @@ function classDecision(relation: Relation): RelationDecision {
     rules: ['pgveil:catalog-volume'],
     subjectColumn: undefined,
   };
-  classDecisions.set(relation, decision);
+  maskedDecisions.set(relation, decision);
   return decision;
 }
 

@@ -91,6 +91,15 @@ function bindingOf(reference: Reference): { readonly binding: ColumnBinding; rea
   }
 }
 
+/** Notes a schema in front of a table without which the reference would name another entry, or none. */
+export function noteSchemaNeeded(resolution: Resolution, ref: ColumnRef, scope: Scope): void {
+  const names = stringsOf(ref.fields);
+  const table = isStar(ref.fields?.at(-1)) ? names : names.slice(0, -1);
+  if (table.length < 2) return;
+  const meant = findEntry(resolution, table, scope)?.entry;
+  if (meant !== lookupRefname(scope, table.at(-1)!)?.entry) resolution.schemaNeeded.add(ref);
+}
+
 /** Records where a reference stands and what it is bound to. */
 export function recordBinding(resolution: Resolution, ref: ColumnRef, binding: ColumnBinding): void {
   resolution.columns.set(ref, binding);
@@ -103,6 +112,7 @@ export function bindColumnRef(resolution: Resolution, ref: ColumnRef, scope: Sco
   const reference = classifyReference(resolution, ref, scope);
   const { binding, lineage } = bindingOf(reference);
   recordBinding(resolution, ref, binding);
+  noteSchemaNeeded(resolution, ref, scope);
   resolution.trace.push(lineage);
   if (reference.kind === 'call') recordAttributeCall(resolution, reference.name, { ColumnRef: ref }, scope);
   return lineage;

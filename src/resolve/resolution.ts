@@ -57,6 +57,7 @@ export class Resolution {
   readonly relations: RelationUse[] = [];
   readonly columns = new Map<ColumnRef, ColumnBinding>();
   readonly columnSpans = new Map<ColumnRef, TokenSpan>();
+  readonly schemaNeeded = new Set<ColumnRef>();
   readonly levels: LevelFacts[] = [];
   readonly functions: FunctionUse[] = [];
   readonly operators: OperatorUse[] = [];

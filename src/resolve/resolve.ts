@@ -50,11 +50,21 @@ export function resolveDetailed(
     for (const node of rangeVarsBelow(statement.node)) {
       if (!resolution.classified.has(node)) throw unsupported('a relation name in an unknown place');
     }
-    const { relations, columns, columnSpans, levels, functions, operators } = resolution;
+    const { relations, columns, columnSpans, schemaNeeded, levels, functions, operators } = resolution;
     const outputs = shape.openAt === undefined ? shape.columns : undefined;
     return {
       ok: true,
-      resolved: { statement, relations, columns, columnSpans, levels, functions, operators, outputs },
+      resolved: {
+        statement,
+        relations,
+        columns,
+        columnSpans,
+        schemaNeeded,
+        levels,
+        functions,
+        operators,
+        outputs,
+      },
       levels,
     };
   } catch (error) {

@@ -1,7 +1,13 @@
 /** Output columns of a SELECT or RETURNING list, stars expanded (transformTargetList in parse_target.c). */
 import type { ColumnRef, Node, ResTarget } from '@pgsql/types';
 import { isStar, stringsOf } from './ast.js';
-import { bindColumnRef, classifyReference, findEntry, recordBinding } from './column-ref.js';
+import {
+  bindColumnRef,
+  classifyReference,
+  findEntry,
+  noteSchemaNeeded,
+  recordBinding,
+} from './column-ref.js';
 import { columnNameOf } from './column-name.js';
 import { valueLineage, walkExpression } from './expression.js';
 import type { Resolution } from './resolution.js';
@@ -23,6 +29,7 @@ function expandEntry(resolution: Resolution, entry: RangeEntry, shape: RowShapeB
 
 function expandStar(resolution: Resolution, ref: ColumnRef, scope: Scope, shape: RowShapeBuilder): void {
   const names = stringsOf(ref.fields);
+  noteSchemaNeeded(resolution, ref, scope);
   const entries =
     names.length === 0
       ? scope.entries.filter((entry) => entry.colsVisible && !entry.lateralOnly)

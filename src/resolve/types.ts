@@ -115,6 +115,8 @@ export interface ResolvedStatement {
   /** By identity of the ColumnRef object in the tree. */
   readonly columns: ReadonlyMap<ColumnRef, ColumnBinding>;
   readonly columnSpans: ReadonlyMap<ColumnRef, TokenSpan>;
+  /** `schema.table.column` and `schema.table.*` that would mean another range entry without the schema. */
+  readonly schemaNeeded: ReadonlySet<ColumnRef>;
   readonly levels: readonly QueryLevel[];
   readonly functions: readonly FunctionUse[];
   readonly operators: readonly OperatorUse[];

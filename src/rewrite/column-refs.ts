@@ -7,7 +7,11 @@ import type { Edit } from './edits.js';
 import type { IntendedTree } from './intended-tree.js';
 import { relationName } from './names.js';
 
-export interface ColumnRefRewrite {
+export type ColumnRefOutcome =
+  | { readonly ok: false; readonly reason: string; readonly hint: string }
+  | ({ readonly ok: true } & ColumnRefRewrite);
+
+interface ColumnRefRewrite {
   readonly edits: readonly Edit[];
   readonly intend: (tree: IntendedTree) => void;
 }
@@ -16,7 +20,7 @@ export interface ColumnRefRewrite {
 export function rewriteColumnRefs(
   resolved: ResolvedStatement,
   guarded: ReadonlySet<number>,
-): ColumnRefRewrite {
+): ColumnRefOutcome {
   const edits: Edit[] = [];
   const intents: ((tree: IntendedTree) => void)[] = [];
   for (const [ref, binding] of resolved.columns) {
@@ -28,6 +32,14 @@ export function rewriteColumnRefs(
     const fields = ref.fields ?? [];
     // A name part and its dot are two tokens; Prisma writes "public"."customers"."email" (DESIGN 5.1).
     const surplus = qualifiers(fields, binding.kind === 'row' && !binding.star) - 1;
+    if (surplus > 0 && resolved.schemaNeeded.has(ref)) {
+      // A derived table has no schema, so the stripped name would mean the other table.
+      return {
+        ok: false,
+        reason: 'a column named by schema and table beside another table of that name',
+        hint: 'give the tables aliases, and write alias.column',
+      };
+    }
     if (surplus > 0) {
       edits.push({ first: span.first, end: span.first + 2 * surplus, pieces: [] });
       intents.push((tree) => tree.of(ref).fields!.splice(0, surplus));
@@ -39,7 +51,7 @@ export function rewriteColumnRefs(
       intents.push((tree) => tree.replace(ref, row.node));
     }
   }
-  return { edits, intend: (tree) => intents.forEach((intend) => intend(tree)) };
+  return { ok: true, edits, intend: (tree) => intents.forEach((intend) => intend(tree)) };
 }
 
 /** How many parts name the table: all but the column or star; for a whole row, all of them. */

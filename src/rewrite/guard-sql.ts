@@ -52,9 +52,9 @@ function oneGuard(
     case 'subject-condition':
       return subjectCondition(relation, alias, guard, name, actor);
     case 'retention': {
-      const column = columnOf(alias, columnByNumber(relation, guard.column));
-      const limit = `(pg_catalog.now() OPERATOR(pg_catalog.-) ${literal(guard.keep)}::interval)`;
-      return { joins: '', conditions: [`(${column} OPERATOR(pg_catalog.>) ${limit})`] };
+      const column = columnByNumber(relation, guard.column);
+      const limit = timeFor(column, `(${utcNow} OPERATOR(pg_catalog.-) ${literal(guard.keep)}::interval)`);
+      return { joins: '', conditions: [`(${columnOf(alias, column)} OPERATOR(pg_catalog.>) ${limit})`] };
     }
     case 'rows': {
       // FAIL-CLOSED: a missing attribute means that no row passes.
@@ -62,6 +62,18 @@ function oneGuard(
       return { joins: '', conditions: [condition === undefined ? 'false' : `((${condition}) IS TRUE)`] };
     }
   }
+}
+
+/**
+ * The clock in UTC: a client chooses its session's time zone, and by one far away it would move the end of a consent or of
+ * a retention period, where the column has no zone or the period counts in months (manual, 9.9).
+ */
+const utc = `'UTC'::pg_catalog.text`;
+const utcNow = `pg_catalog.timezone(${utc}, pg_catalog.now())`;
+
+/** A timestamp in UTC, as a value that compares with the column without the session's time zone. */
+function timeFor(column: Column, timestamp: string): string {
+  return column.baseTypeName === 'timestamptz' ? `pg_catalog.timezone(${utc}, ${timestamp})` : timestamp;
 }
 
 /** The joins from a row to the key of its subject, and the expression that is this key. */
@@ -107,12 +119,11 @@ function consentGuard(
   // With a history the newest row decides. Of rows recorded at the same instant a refusal wins over a consent:
   // false sorts before true (opt-in), and for an objection true has to come first.
   const tie = guard.sense === 'opt-in' ? '' : ' DESC';
-  const newest =
-    guard.recordedAt === undefined
-      ? ''
-      : ` ORDER BY ${columnOf(inner, column(guard.recordedAt))} DESC, (${given})${tie}`;
+  const recordedAt = guard.recordedAt === undefined ? undefined : columnOf(inner, column(guard.recordedAt));
+  const decided = decidedCondition(guard.sense, given, recordedAt);
+  const newest = recordedAt === undefined ? '' : ` ORDER BY ${recordedAt} DESC NULLS FIRST, ${decided}${tie}`;
   const lateral =
-    `LATERAL (SELECT ${given} AS given FROM ${relationName(guard.source)} ${inner}` +
+    `LATERAL (SELECT ${decided} AS given FROM ${relationName(guard.source)} ${inner}` +
     ` WHERE ${match}${newest} LIMIT 1) ${name}`;
   return guard.sense === 'opt-in'
     ? {
@@ -125,6 +136,21 @@ function consentGuard(
       };
 }
 
+/**
+ * What a row of a history says, never NULL, which would sort in front of the rows of the same instant. A row without a
+ * time comes first, and FAIL-CLOSED: nobody can tell what is newer, so it gives no consent and stands as an objection.
+ */
+function decidedCondition(
+  sense: 'opt-in' | 'opt-out',
+  given: string,
+  recordedAt: string | undefined,
+): string {
+  if (recordedAt === undefined) return `(${given} IS TRUE)`;
+  return sense === 'opt-in'
+    ? `((${given} IS TRUE) AND (${recordedAt} IS NOT NULL))`
+    : `((${given} IS TRUE) OR (${recordedAt} IS NULL))`;
+}
+
 /** The row's status is one of the given ones, and it has not expired. */
 function givenCondition(guard: Extract<RowGuard, { kind: 'consent' }>, alias: string): string {
   const status = columnOf(alias, columnByNumber(guard.source, guard.status));
@@ -134,8 +160,10 @@ function givenCondition(guard: Extract<RowGuard, { kind: 'consent' }>, alias: st
   // FAIL-CLOSED: without a status that counts as given nothing is given.
   const given = alternatives.length === 0 ? 'false' : `(${alternatives.join(' OR ')})`;
   if (guard.expiresAt === undefined) return given;
-  const expires = columnOf(alias, columnByNumber(guard.source, guard.expiresAt));
-  return `(${given} AND ((${expires} IS NULL) OR (${expires} OPERATOR(pg_catalog.>) pg_catalog.now())))`;
+  const column = columnByNumber(guard.source, guard.expiresAt);
+  const expires = columnOf(alias, column);
+  const now = column.baseTypeName === 'timestamptz' ? 'pg_catalog.now()' : utcNow;
+  return `(${given} AND ((${expires} IS NULL) OR (${expires} OPERATOR(pg_catalog.>) ${now})))`;
 }
 
 function subjectCondition(

@@ -42,6 +42,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   const edits: Edit[] = [...locking.rewrite.edits];
   const groupBy = rewriteGroupBy(resolved, guardedIds);
   const columnRefs = rewriteColumnRefs(resolved, guardedIds);
+  if (!columnRefs.ok) return columnRefs;
   edits.push(...groupBy.edits, ...columnRefs.edits);
   // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
   for (const use of resolved.relations) {
