@@ -24,6 +24,9 @@ export interface SpoolRecord {
   readonly json: string;
 }
 
+/** As it stands on disk: shipping copies the JSON without reading it. */
+export type RawRecord = Omit<SpoolRecord, 'json'> & { readonly json: Buffer };
+
 /** What the first record of a segment says about everything before it. */
 export interface SegmentHeader {
   readonly instance: string;
@@ -50,14 +53,21 @@ export function encodeRecord(record: SpoolRecord): Buffer {
   return bytes;
 }
 
-export type Decoded =
-  | { readonly kind: 'record'; readonly record: SpoolRecord; readonly next: number }
+export type Decoded<R = SpoolRecord> =
+  | { readonly kind: 'record'; readonly record: R; readonly next: number }
   /** The bytes end before the record does. */
   | { readonly kind: 'short' }
   | { readonly kind: 'damaged' };
 
 /** The record that starts at `offset`. */
 export function decodeRecord(bytes: Buffer, offset: number): Decoded {
+  const raw = decodeRawRecord(bytes, offset);
+  if (raw.kind !== 'record') return raw;
+  return { ...raw, record: { ...raw.record, json: raw.record.json.toString('utf8') } };
+}
+
+/** The same; its JSON is a view of `bytes`. */
+export function decodeRawRecord(bytes: Buffer, offset: number): Decoded<RawRecord> {
   if (bytes.length - offset < HEADER_BYTES) return { kind: 'short' };
   const bodyBytes = bytes.readUInt32LE(offset + 4);
   const uidBytes = bytes.readUInt8(offset + 11);
@@ -74,7 +84,7 @@ export function decodeRecord(bytes: Buffer, offset: number): Decoded {
     uid: bytes.toString('latin1', body, body + uidBytes),
     sequence: bytes.readDoubleLE(offset + 12),
     time: bytes.readDoubleLE(offset + 20),
-    json: bytes.toString('utf8', body + uidBytes, next),
+    json: bytes.subarray(body + uidBytes, next),
   };
   return { kind: 'record', record, next };
 }
@@ -82,7 +92,7 @@ export function decodeRecord(bytes: Buffer, offset: number): Decoded {
 /** The next offset behind `offset` where a whole, valid record starts; undefined when there is none. */
 export function findRecord(bytes: Buffer, offset: number): number | undefined {
   for (let at = offset + 1; at <= bytes.length - HEADER_BYTES; at++) {
-    if (bytes.readUInt16LE(at + 8) === MAGIC && decodeRecord(bytes, at).kind === 'record') return at;
+    if (bytes.readUInt16LE(at + 8) === MAGIC && decodeRawRecord(bytes, at).kind === 'record') return at;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeRecord, findRecord, HEADER_BYTES, segmentName, type SpoolRecord } from './spool-format.js';
+import { decodeRawRecord, findRecord, HEADER_BYTES, segmentName, type RawRecord } from './spool-format.js';
 
 export interface SpoolPosition {
   readonly segment: number;
@@ -12,7 +12,7 @@ export interface SpoolPosition {
 }
 
 export interface ReadBatch {
-  readonly records: readonly SpoolRecord[];
+  readonly records: readonly RawRecord[];
   /** Behind the last record read. */
   readonly next: SpoolPosition;
   /** Unreadable bytes stepped over. */
@@ -59,11 +59,11 @@ export class SpoolReader {
     for (;;) {
       const bytes = this.#bytes(segment, offset, Math.min(size, end - offset));
       const atEnd = bytes.length < size;
-      const records: SpoolRecord[] = [];
+      const records: RawRecord[] = [];
       let at = 0;
       let damagedBytes = 0;
       while (at < bytes.length && records.length < maxRecords) {
-        const decoded = decodeRecord(bytes, at);
+        const decoded = decodeRawRecord(bytes, at);
         if (decoded.kind === 'record') {
           records.push(decoded.record);
           at = decoded.next;

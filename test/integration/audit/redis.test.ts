@@ -153,6 +153,28 @@ describe('shipping to Redis', () => {
       expectComplete(await entries('full'), uids);
     }));
 
+  it('a Redis where the user may run no scripts takes the events by transaction', () =>
+    inTemporaryDirectory(async (directory) => {
+      const client = new Redis(redis.url);
+      await client.call('ACL', 'SETUSER', 'shipper', 'on', '>secret', '~*', '+@all', '-@scripting');
+      const told: string[] = [];
+      const log = await openAuditLog({
+        spoolDirectory: directory,
+        durability: 'relaxed',
+        version: '0',
+        redis: { url: redis.url.replace('//', '//shipper:secret@'), stream: 'no-scripts' },
+        onState: ({ message }) => told.push(message),
+      });
+      const uids = record(log, 600);
+      await expect
+        .poll(() => [log.state().events, log.state().spoolBytes], { timeout: 5_000 })
+        .toEqual([600, 0]);
+      await log.close();
+      client.disconnect();
+      expectComplete(await entries('no-scripts'), uids);
+      expect(told.filter((message) => message.includes('did not take'))).toEqual([]);
+    }));
+
   it('warns where the server’s settings would lose events', () =>
     inTemporaryDirectory(async (directory) => {
       const careless = await startRedis({ settings: { 'maxmemory-policy': 'allkeys-lru' } });

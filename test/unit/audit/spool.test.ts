@@ -54,7 +54,7 @@ function readAll(spool: Spool, batch = 3): SpoolRecord[] {
   for (;;) {
     const { records, next } = reader.read(position, spool.durable, spool.segments(), batch);
     if (next.segment === position.segment && next.offset === position.offset) break;
-    all.push(...records);
+    all.push(...records.map((record) => ({ ...record, json: record.json.toString('utf8') })));
     position = next;
   }
   reader.close();
