@@ -15,7 +15,8 @@ import type { LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql
 import { describeText } from './describe.js';
 import { draftPlan, enforce, finishPlan, parseRewritten, type PlanDraft, verified } from './enforce.js';
 import { epochOf } from './epoch.js';
-import { problemPlan } from './problem-plan.js';
+import { problemPlan, refusedText } from './problem-plan.js';
+import { refuse } from './refusals.js';
 import type { EnforceContext, Plan, Planner, QueryPlan, SessionFacts } from './types.js';
 
 export interface PlannerOptions {
@@ -40,6 +41,9 @@ interface ShapeEntry {
 
 /** Texts beyond this length are planned each time: they would fill the cache and are rarely sent twice. */
 const cachedTextBytes = 16 * 1024;
+
+/** Masks and guards may add this much to one query text; each kilobyte costs about a millisecond of everybody's time. */
+const maxGrowthBytes = 2 * 1024 * 1024;
 
 export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerOptions): Planner {
   const texts = new LRUCache<string, QueryPlan>({ max: cacheEntries });
@@ -129,8 +133,14 @@ function planSmall(
   const parts: ShapePart[] = [];
   let facts = session;
   let sound = true;
+  let growth = 0;
   for (const statement of statements) {
+    if (growth > maxGrowthBytes) {
+      plans.push(tooMuch(facts, context));
+      return { plans, parts, sound: false };
+    }
     const { plan, draft } = enforce(statement, facts, context, parser);
+    growth += growthOf(plan, statement);
     if (plan.kind === 'refuse' && draft.kind === 'edit') sound = false;
     plans.push(plan);
     parts.push(partOf(statement, draft));
@@ -151,18 +161,41 @@ async function planLarge(
   const plans: Plan[] = [];
   const parts: ShapePart[] = [];
   let facts = session;
+  let growth = 0;
   for (const statement of parsed.statements) {
+    if (growth > maxGrowthBytes) {
+      plans.push(tooMuch(facts, context));
+      break;
+    }
     const draft = draftPlan(statement, facts, context, parser);
     let plan = finishPlan(draft, lexed, statement.firstToken, statement.endToken);
     if (plan.kind !== 'refuse' && draft.kind === 'edit' && draft.intended !== undefined) {
       const outcome = await parseRewritten(plan.sql, (again) => parser.parseLarge(again));
       plan = verified(plan, outcome, draft.intended);
     }
+    growth += growthOf(plan, statement);
     plans.push(plan);
     parts.push(partOf(statement, draft));
     facts = after(facts, draft);
   }
   return { plans, parts, sound: false };
+}
+
+/** What the masks and guards added to the client's text. */
+function growthOf(plan: Plan, { lexed, firstToken, endToken }: ParsedStatement): number {
+  if (plan.kind !== 'rewrite' || endToken <= firstToken) return 0;
+  return plan.sql.length - (lexed.tokens.end(endToken - 1) - lexed.tokens.start(firstToken));
+}
+
+/** FAIL-CLOSED: the statements behind this one are not planned, and the first refusal ends a query text anyway. */
+function tooMuch(session: SessionFacts, context: EnforceContext): Plan {
+  const refusal = refuse('statement-too-large', {
+    message: 'the statements of this query text read protected tables too often',
+    detail: 'masking and filtering them would make the text too large',
+    hint: 'send the statements in several query texts',
+    rule: 'pgveil:sql',
+  });
+  return refusedText(refusal, session, context);
 }
 
 /** A SET search_path counts for the statements behind it in the same text. */

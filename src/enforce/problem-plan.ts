@@ -3,7 +3,7 @@ import { auditText, shapeId } from '../sql/shape.js';
 import type { LexedText, SqlProblem } from '../sql/types.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { refuse } from './refusals.js';
-import type { EnforceContext, QueryPlan, Refusal, RefusalCode, SessionFacts } from './types.js';
+import type { EnforceContext, Plan, QueryPlan, Refusal, RefusalCode, SessionFacts } from './types.js';
 
 interface ProblemEntry {
   readonly code: RefusalCode;
@@ -38,6 +38,26 @@ const problems: Readonly<Record<SqlProblem['kind'], ProblemEntry>> = {
   },
 };
 
+/** A refusal of something that was not looked into. */
+export function refusedText(refusal: Refusal, session: SessionFacts, context: EnforceContext): Plan {
+  return {
+    kind: 'refuse',
+    refusal,
+    facts: {
+      command: 'UNKNOWN',
+      protectedData: false,
+      tables: [],
+      columns: {},
+      maskedLabels: [],
+      rules: [refusal.rule],
+      outputs: undefined,
+      forbiddenFields: forbiddenFields(context, session.role, session.purpose),
+      consent: undefined,
+      effect: undefined,
+    },
+  };
+}
+
 /** A QueryPlan with one refusal. */
 export function problemPlan(
   problem: SqlProblem,
@@ -56,24 +76,7 @@ export function problemPlan(
     ...(entry.sqlstate === undefined ? {} : { sqlstate: entry.sqlstate }),
   });
   return {
-    plans: [
-      {
-        kind: 'refuse',
-        refusal,
-        facts: {
-          command: 'UNKNOWN',
-          protectedData: false,
-          tables: [],
-          columns: {},
-          maskedLabels: [],
-          rules: [refusal.rule],
-          outputs: undefined,
-          forbiddenFields: forbiddenFields(context, session.role, session.purpose),
-          consent: undefined,
-          effect: undefined,
-        },
-      },
-    ],
+    plans: [refusedText(refusal, session, context)],
     auditText: lexed === undefined ? '<not understood>' : auditText(lexed),
     shapeId: lexed === undefined ? '' : shapeId(lexed),
     tags: {},

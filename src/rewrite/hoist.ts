@@ -152,12 +152,23 @@ function constantLocation(node: Node | undefined): number | undefined {
  * copy in FROM comes before every other place: with a single occurrence both give the same type.
  */
 function occursOnce(resolved: ResolvedStatement, token: number): boolean {
-  const { lexed, firstToken, endToken } = resolved.statement;
-  const text = tokenText(lexed, token);
+  let counts = parameterCounts.get(resolved);
+  if (counts === undefined) parameterCounts.set(resolved, (counts = countParameters(resolved)));
+  return counts.get(tokenText(resolved.statement.lexed, token)) === 1;
+}
+
+/** Counted once a statement: there may be as many conditions as parameters. */
+const parameterCounts = new WeakMap<ResolvedStatement, ReadonlyMap<string, number>>();
+
+function countParameters({ statement }: ResolvedStatement): ReadonlyMap<string, number> {
+  const { lexed, firstToken, endToken } = statement;
+  const counts = new Map<string, number>();
   for (let i = firstToken; i < endToken; i += 1) {
-    if (i !== token && lexed.tokens.kind(i) === 'parameter' && tokenText(lexed, i) === text) return false;
+    if (lexed.tokens.kind(i) !== 'parameter') continue;
+    const text = tokenText(lexed, i);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
   }
-  return true;
+  return counts;
 }
 
 function isNegative(lexed: LexedText, token: number): boolean {

@@ -32,9 +32,17 @@ export type RewriteOutcome =
   | { readonly ok: true; readonly edits: readonly Edit[]; readonly intended: IntendedTree }
   | { readonly ok: false; readonly reason: string; readonly hint: string };
 
+/** Each costs kilobytes of SQL and milliseconds of work; no person or ORM names as many in one statement. */
+const MAX_GUARDED = 200;
+
 /** Builds edits and intended tree. */
 export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   const { resolved, guarded } = input;
+  // FAIL-CLOSED: a clear refusal instead of seconds in which nobody else is served.
+  if (guarded.size > MAX_GUARDED) {
+    const reason = `more than ${MAX_GUARDED} protected tables in one statement`;
+    return { ok: false, reason, hint: 'split the statement' };
+  }
   const guardedIds = new Set(guarded.keys());
   const locking = rewriteLocking(resolved, guardedIds);
   if (!locking.ok) return locking;
