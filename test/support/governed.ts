@@ -79,7 +79,14 @@ export interface Governed {
   session(role: 'support' | 'marketing', facts?: Partial<SessionFacts>): SessionFacts;
   plan(sql: string, session: SessionFacts): Promise<QueryPlan>;
   /** Runs the plan; a refusal comes back as its message. */
-  run(sql: string, session: SessionFacts, values?: readonly unknown[]): Promise<pg.QueryResult>;
+  run(
+    sql: string,
+    session: SessionFacts,
+    values?: readonly unknown[],
+    rowMode?: 'array',
+  ): Promise<pg.QueryResult>;
+  /** Reads the catalog and binds the policy again, after DDL. */
+  refresh(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -101,8 +108,9 @@ export async function governed(
   const db = await createDatabase(version, { fixture: 'fixtures/crm.sql' });
   if (options.setup !== undefined) await db.query(options.setup, 'crm_admin');
   const parser = await openParser();
-  const catalog = await loadCatalog(await db.connect('pgveil_catalog'));
-  const policy = boundPolicy(options.policy ?? crmPolicy, catalog, parser);
+  const catalogClient = await db.connect('pgveil_catalog');
+  let catalog = await loadCatalog(catalogClient);
+  let policy = boundPolicy(options.policy ?? crmPolicy, catalog, parser);
   const planner = createPlanner({ parser, limits: defaultSqlLimits });
   const clients = {
     support: await db.connect('crm_support'),
@@ -112,9 +120,17 @@ export async function governed(
     planner.plan(Buffer.from(sql, 'utf8'), session, { catalog, policy });
   return {
     db,
-    catalog,
-    policy,
+    get catalog() {
+      return catalog;
+    },
+    get policy() {
+      return policy;
+    },
     planner,
+    async refresh() {
+      catalog = await loadCatalog(catalogClient);
+      policy = boundPolicy(options.policy ?? crmPolicy, catalog, parser);
+    },
     session: (role, facts = {}) => ({
       user: `crm_${role}`,
       database: db.name,
@@ -125,7 +141,7 @@ export async function governed(
       ...facts,
     }),
     plan,
-    async run(sql, session, values) {
+    async run(sql, session, values, rowMode) {
       const { plans } = await plan(sql, session);
       const texts = plans.map((each) => {
         if (each.kind === 'refuse') {
@@ -134,7 +150,11 @@ export async function governed(
         return Buffer.from(each.sql, 'latin1').toString('utf8');
       });
       const client = clients[session.role as 'support' | 'marketing'];
-      return client.query(texts.join(';'), values as unknown[] | undefined);
+      return client.query({
+        text: texts.join(';'),
+        ...(values === undefined ? {} : { values: [...values] }),
+        ...(rowMode === undefined ? {} : { rowMode }),
+      } as pg.QueryConfig);
     },
     async close() {
       await parser.close();
@@ -143,7 +163,7 @@ export async function governed(
   };
 }
 
-function boundPolicy(text: string, catalog: Catalog, parser: Parser): BoundPolicy {
+export function boundPolicy(text: string, catalog: Catalog, parser: Parser): BoundPolicy {
   const loaded = loadPolicyTexts([{ file: 'test.yaml', text }], {
     name: 'test',
     folder: '.',
