@@ -64,9 +64,13 @@ describe.each([18, 15] as const)('hostile names on PostgreSQL %i', (version) => 
         const attacked = await crm.run(each, crm.session(role, { searchPath: path }));
         await crm.run('RESET search_path', crm.session(role));
         expect(
-          attacked.rows.map((row: object) => Object.values(row)),
+          attacked.rows.map((row: Record<string, unknown>) => Object.values(row)),
           each,
-        ).toEqual((await plain.run(each, plain.session(role))).rows.map((row: object) => Object.values(row)));
+        ).toEqual(
+          (await plain.run(each, plain.session(role))).rows.map((row: Record<string, unknown>) =>
+            Object.values(row),
+          ),
+        );
       }
     },
   );
