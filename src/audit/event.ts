@@ -37,10 +37,11 @@ export function eventSource(instance: string, version: string): EventSource {
 
 /** The parts that differ from event to event; the fragments are canonical JSON already. */
 export interface EventParts {
+  /** Without anything that JSON escapes. */
   readonly uid: string;
   readonly time: number;
   readonly actionId: number;
-  readonly activity: ActivityName;
+  readonly text: TextFragments;
   readonly severityId: number;
   readonly statusId: number;
   readonly status: string;
@@ -48,7 +49,6 @@ export interface EventParts {
   readonly statusDetail: string | undefined;
   readonly durationMs: number;
   readonly rows: number | undefined;
-  readonly query: { readonly text: string; readonly shapeId: string };
   readonly tags: Readonly<Record<string, string>>;
   readonly session: SessionFragments;
   readonly plan: PlanFragments;
@@ -78,6 +78,20 @@ export interface PlanFragments {
 
 const sessionFragments = new WeakMap<SessionIdentity, SessionFragments>();
 const planFragments = new WeakMap<PlanFacts, PlanFragments>();
+
+/** What a statement's text brings to its event. */
+interface TextFragments {
+  readonly shapeId: string;
+  readonly command: string;
+  readonly activity: ActivityName;
+  readonly activityText: string;
+  readonly query: string;
+}
+
+/** Audit texts hold no literals, so the same few come again and again. Bounded, and emptied when it is full. */
+const textFragments = new Map<string, TextFragments>();
+const MAX_TEXTS = 1_000;
+const MAX_TEXT_CHARS = 4_096;
 
 export const NO_PLAN: PlanFragments = {
   columns: '{}',
@@ -124,7 +138,7 @@ export function statementEvent(
     uid,
     time,
     actionId: outcome.status === 'refused' ? action.denied : actionOf[record.decision],
-    activity: activityOf(record.command, record.auditText),
+    text: fragmentsOfText(record.auditText, record.shapeId, record.command),
     severityId: state.severity,
     statusId: state.id,
     status: state.name,
@@ -133,7 +147,6 @@ export function statementEvent(
     durationMs: outcome.durationMs,
     // How many rows an interrupted statement returned is not known.
     rows: outcome.status === 'interrupted' ? undefined : outcome.rows,
-    query: { text: record.auditText, shapeId: record.shapeId },
     tags: record.tags,
     session: fragmentsOfSession(record.session),
     plan: record.facts === undefined ? NO_PLAN : fragmentsOfPlan(record.facts),
@@ -143,27 +156,57 @@ export function statementEvent(
 
 /** Joins the parts in canonical key order; test/unit/audit/event.test.ts compares with `canonicalize`. */
 export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
-  const { session, plan, activity } = parts;
+  const { session, plan, text } = parts;
+  const { activity } = text;
   const rules =
     parts.extraRule === undefined || plan.rules.includes(parts.extraRule)
       ? plan.rulesText
       : canonicalJson([...plan.rules, parts.extraRule]);
   return [
-    `{"action_id":${parts.actionId},"activity_id":${activity.id},"activity_name":${canonicalString(activity.name)}` +
+    `{"action_id":${parts.actionId},"activity_id":${activity.id},"activity_name":${text.activityText}` +
       `,"actor":${session.actor},"category_uid":${CATEGORY_UID},"class_uid":${CLASS_UID},"database":${session.database}` +
       `,"dst_endpoint":${session.dstEndpoint},"duration":${Math.max(0, Math.round(parts.durationMs))}` +
       `,"metadata":{"correlation_uid":${session.correlationUid},"product":${source.product}` +
       `,"profiles":["security_control"],"sequence":`,
-    `,"uid":${canonicalString(parts.uid)},"version":"${OCSF_VERSION}"},"policy":${session.policy}` +
-      `,"query_info":{"query_string":${canonicalString(parts.query.text)},"uid":${canonicalString(parts.query.shapeId)}}` +
+    `,"uid":"${parts.uid}","version":"${OCSF_VERSION}"},"policy":${session.policy}` +
+      `,"query_info":${text.query}` +
       `,"severity_id":${parts.severityId},"src_endpoint":${session.srcEndpoint},"status":${canonicalString(parts.status)}` +
       `,"status_code":${optional(parts.statusCode)},"status_detail":${optional(parts.statusDetail)}` +
       `,"status_id":${parts.statusId},"time":${parts.time},"type_uid":${CLASS_UID * 100 + activity.id}` +
       `,"unmapped":{"columns":${plan.columns},"consent":${plan.consent},`,
     `"instance":${source.instanceText},"legal_basis":${session.legalBasis},"prev":"`,
     `","purpose":${session.purpose},"role":${session.role},"rows":${parts.rows ?? 'null'},"rules":${rules}` +
-      `,"subjects":null,"tables":${plan.tables},"tags":${canonicalJson(parts.tags)}}}`,
+      `,"subjects":null,"tables":${plan.tables},"tags":${tagsText(parts.tags)}}}`,
   ];
+}
+
+/** Rendered once per text, as long as it is remembered. */
+export function fragmentsOfText(auditText: string, shapeId: string, command: string): TextFragments {
+  const known = textFragments.get(auditText);
+  if (known?.shapeId === shapeId && known.command === command) return known;
+  const activity = activityOf(command, auditText);
+  const fragments = textWithActivity(activity, auditText, shapeId, command);
+  if (auditText.length <= MAX_TEXT_CHARS) {
+    if (textFragments.size >= MAX_TEXTS) textFragments.clear();
+    textFragments.set(auditText, fragments);
+  }
+  return fragments;
+}
+
+/** For an event of no statement. */
+export function textWithActivity(
+  activity: ActivityName,
+  auditText = '',
+  shapeId = '',
+  command = '',
+): TextFragments {
+  return {
+    shapeId,
+    command,
+    activity,
+    activityText: canonicalString(activity.name),
+    query: canonicalJson({ query_string: auditText, uid: shapeId }),
+  };
 }
 
 /** Rendered once per session identity (a change of role or purpose makes a new identity). */
@@ -207,6 +250,12 @@ function fragmentsOfPlan(facts: PlanFacts): PlanFragments {
     planFragments.set(facts, fragments);
   }
   return fragments;
+}
+
+/** Most statements carry none. */
+function tagsText(tags: Readonly<Record<string, string>>): string {
+  for (const _ in tags) return canonicalJson(tags);
+  return '{}';
 }
 
 /** OCSF database type 1 is Relational. */

@@ -11,11 +11,12 @@ import {
   eventDraft,
   fragmentsOfSession,
   NO_PLAN,
+  textWithActivity,
   type EventParts,
   type EventSource,
   type SessionFragments,
 } from './event.js';
-import { action, activity, severity, status } from './ocsf.js';
+import { action, activity, severity, status, type ActivityName } from './ocsf.js';
 
 /** The event of something that happened to a session or to pgveil itself. */
 export function lifecycleEvent(
@@ -24,10 +25,11 @@ export function lifecycleEvent(
   time: number,
   event: LifecycleEvent,
 ): EventDraft {
-  return eventDraft(source, { ...base(uid, time), ...partsOf(source, event) });
+  const { activity: what, ...parts } = partsOf(source, event);
+  return eventDraft(source, { ...base(uid, time), text: textWithActivity(what), ...parts });
 }
 
-type Particular = Pick<EventParts, 'activity' | 'session'> & Partial<EventParts>;
+type Particular = Pick<EventParts, 'session'> & Partial<EventParts> & { readonly activity: ActivityName };
 
 function partsOf(source: EventSource, event: LifecycleEvent): Particular {
   switch (event.kind) {
@@ -77,7 +79,7 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
   }
 }
 
-function base(uid: string, time: number): Omit<EventParts, 'activity' | 'session'> {
+function base(uid: string, time: number): Omit<EventParts, 'text' | 'session'> {
   return {
     uid,
     time,
@@ -89,7 +91,6 @@ function base(uid: string, time: number): Omit<EventParts, 'activity' | 'session
     statusDetail: undefined,
     durationMs: 0,
     rows: undefined,
-    query: { text: '', shapeId: '' },
     tags: {},
     plan: NO_PLAN,
     extraRule: undefined,

@@ -38,19 +38,34 @@ export interface SegmentHeader {
 }
 
 export function encodeRecord(record: SpoolRecord): Buffer {
-  const jsonBytes = Buffer.byteLength(record.json);
-  const bodyBytes = record.uid.length + jsonBytes;
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + bodyBytes);
-  bytes.writeUInt32LE(bodyBytes, 4);
-  bytes.writeUInt16LE(MAGIC, 8);
-  bytes.writeUInt8(record.kind, 10);
-  bytes.writeUInt8(record.uid.length, 11);
-  bytes.writeDoubleLE(record.sequence, 12);
-  bytes.writeDoubleLE(record.time, 20);
-  bytes.write(record.uid, HEADER_BYTES, 'latin1');
-  bytes.write(record.json, HEADER_BYTES + record.uid.length, 'utf8');
-  bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + record.uid.length + Buffer.byteLength(record.json));
+  encodeRecordInto(bytes, 0, record);
   return bytes;
+}
+
+/** Writes the record at `offset`, where there must be room; gives the offset behind it. */
+export function encodeRecordInto(bytes: Buffer, offset: number, record: SpoolRecord): number {
+  const json = offset + HEADER_BYTES + record.uid.length;
+  const end = json + bytes.write(record.json, json, 'utf8');
+  finishRecord(bytes, offset, end, record);
+  return end;
+}
+
+/** Writes everything but the JSON, which stands in its place already and ends at `end`. */
+export function finishRecord(
+  bytes: Buffer,
+  offset: number,
+  end: number,
+  record: Omit<SpoolRecord, 'json'>,
+): void {
+  bytes.writeUInt32LE(end - offset - HEADER_BYTES, offset + 4);
+  bytes.writeUInt16LE(MAGIC, offset + 8);
+  bytes.writeUInt8(record.kind, offset + 10);
+  bytes.writeUInt8(record.uid.length, offset + 11);
+  bytes.writeDoubleLE(record.sequence, offset + 12);
+  bytes.writeDoubleLE(record.time, offset + 20);
+  bytes.write(record.uid, offset + HEADER_BYTES, 'latin1');
+  bytes.writeUInt32LE(crc32(bytes.subarray(offset + 4, end)), offset);
 }
 
 export type Decoded<R = SpoolRecord> =

@@ -23,13 +23,18 @@ const CHUNK_BYTES = 256 * 1024;
 
 export class SpoolReader {
   readonly #directory: string;
+  /** Used again for each read; views of it are what `read` gives. */
+  #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #open: { readonly segment: number; readonly fd: number } | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** Up to `maxRecords` records between `from` and `limit`; the end of a closed segment leads to the next one. */
+  /**
+   * Up to `maxRecords` records between `from` and `limit`; the end of a closed segment leads to the next one.
+   * Their JSON is valid until the next read.
+   */
   read(
     from: SpoolPosition,
     limit: SpoolPosition,
@@ -87,8 +92,8 @@ export class SpoolReader {
       this.close();
       this.#open = { segment, fd: openSync(join(this.#directory, segmentName(segment)), 'r') };
     }
-    const bytes = Buffer.allocUnsafe(Math.max(0, length));
-    const got = readSync(this.#open.fd, bytes, 0, bytes.length, offset);
-    return bytes.subarray(0, got);
+    if (length > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(length);
+    const got = readSync(this.#open.fd, this.#chunk, 0, Math.max(0, length), offset);
+    return this.#chunk.subarray(0, got);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { BatchMemory, type RecordBatch } from './spool-batch.js';
 import { encodeRecord, segmentName, type SpoolRecord } from './spool-format.js';
 import type { Recovered } from './spool-recover.js';
 import type { SpoolPosition } from './spool-reader.js';
@@ -18,7 +19,8 @@ export class SegmentFiles {
   #segment: number;
   #written: number;
   #synced: number;
-  #unsynced: { readonly offset: number; readonly bytes: Buffer; readonly records: number }[] = [];
+  readonly #memory = new BatchMemory();
+  #unsynced: { readonly offset: number; readonly batch: RecordBatch }[] = [];
 
   constructor(directory: string, segmentBytes: number, recovered: Recovered, goOn: boolean) {
     this.#directory = directory;
@@ -55,7 +57,7 @@ export class SegmentFiles {
   }
 
   get unsyncedRecords(): number {
-    return this.#unsynced.reduce((sum, chunk) => sum + chunk.records, 0);
+    return this.#unsynced.reduce((sum, { batch }) => sum + batch.records, 0);
   }
 
   numbers(): readonly number[] {
@@ -101,9 +103,14 @@ export class SegmentFiles {
     this.#sizes.set(number, bytes.length);
   }
 
-  /** All of the records or none of them. */
-  write(records: readonly Buffer[]): void {
-    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records);
+  /** An empty batch, for `write`. */
+  batch(): RecordBatch {
+    return this.#memory.batch();
+  }
+
+  /** All of the records or none of them. The batch is ours from now on. */
+  write(batch: RecordBatch): void {
+    const { bytes } = batch;
     try {
       writeAll(this.fd, bytes, this.#written);
     } catch (error) {
@@ -115,19 +122,24 @@ export class SegmentFiles {
       }
       throw error;
     }
-    this.#unsynced.push({ offset: this.#written, bytes, records: records.length });
+    this.#unsynced.push({ offset: this.#written, batch });
     this.#written += bytes.length;
     this.#sizes.set(this.#segment, this.#written);
   }
 
   /** The unsynced bytes again, at their places. */
   rewrite(): void {
-    for (const chunk of this.#unsynced) writeAll(this.fd, chunk.bytes, chunk.offset);
+    for (const { batch, offset } of this.#unsynced) writeAll(this.fd, batch.bytes, offset);
   }
 
   synced(upTo: number): void {
     this.#synced = Math.max(this.#synced, upTo);
-    this.#unsynced = this.#unsynced.filter((chunk) => chunk.offset + chunk.bytes.length > this.#synced);
+    // In the order of their offsets.
+    const behind = this.#unsynced.findIndex(
+      ({ offset, batch }) => offset + batch.bytes.length > this.#synced,
+    );
+    const done = this.#unsynced.splice(0, behind < 0 ? this.#unsynced.length : behind);
+    for (const { batch } of done) this.#memory.recycle(batch);
   }
 
   deleteBelow(number: number): void {

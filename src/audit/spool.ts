@@ -7,8 +7,9 @@
  * number) that the spool could still forget.
  */
 import { fdatasync, mkdirSync } from 'node:fs';
-import { CHAIN_START, seal, type EventDraft } from './chain.js';
-import { encodeRecord, recordKind, type SpoolRecord } from './spool-format.js';
+import { CHAIN_START, type EventDraft } from './chain.js';
+import type { RecordBatch } from './spool-batch.js';
+import { recordKind, type SpoolRecord } from './spool-format.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
 import { recoverSpool, type Recovered } from './spool-recover.js';
 import { SegmentFiles } from './spool-segments.js';
@@ -215,9 +216,9 @@ export class Spool {
     const chainBefore = { sequence: this.#sequence, prev: this.#prev };
     try {
       this.#rotateWhenDue();
-      const bytes = batch.map((entry) => this.#encode(entry));
-      batch = batch.filter((_, index) => bytes[index] !== undefined);
-      this.#files.write(bytes.filter((record) => record !== undefined));
+      const records = this.#files.batch();
+      batch = batch.filter((entry) => this.#encode(entry, records));
+      this.#files.write(records);
     } catch (error) {
       // The chain goes back to its last written link: nothing of the batch is in the file.
       ({ sequence: this.#sequence, prev: this.#prev } = chainBefore);
@@ -252,29 +253,22 @@ export class Spool {
     else this.#syncTimer ??= setTimeout(() => this.#startSync(), this.#options.syncAfterMs ?? 50);
   }
 
-  #encode(entry: AppendEntry): Buffer | undefined {
-    const { content, uid, time } = entry;
+  /** False: it could not be turned into bytes. */
+  #encode({ content, uid, time, done }: AppendEntry, records: RecordBatch): boolean {
     try {
       if (content.kind === 'intent') {
-        return encodeRecord({ kind: recordKind.intent, uid, sequence: 0, time, json: content.json() });
+        records.add({ kind: recordKind.intent, uid, sequence: 0, time, json: content.json() });
+      } else {
+        // INVARIANT(audit-sequence): assigned here alone, in the order of the file, without gaps.
+        this.#prev = records.addEvent(uid, time, content.draft(), this.#sequence + 1, this.#prev);
+        this.#sequence++;
       }
-      // INVARIANT(audit-sequence): assigned here alone, in the order of the file, without gaps.
-      const sealed = seal(content.draft(), this.#sequence + 1, this.#prev);
-      const bytes = encodeRecord({
-        kind: recordKind.event,
-        uid,
-        sequence: this.#sequence + 1,
-        time,
-        json: sealed.json,
-      });
-      this.#sequence++;
-      this.#prev = sealed.hash;
-      return bytes;
+      return true;
     } catch (cause) {
       // One entry that cannot be rendered must not stop all the others; whoever waits for it is refused.
-      entry.done?.(new Error('bug: audit event could not be built', { cause }));
+      done?.(new Error('bug: audit event could not be built', { cause }));
       this.#options.onLost?.(cause);
-      return undefined;
+      return false;
     }
   }
 
@@ -331,10 +325,10 @@ export class Spool {
     if (this.#closed) return;
     try {
       this.#files.rewrite();
-      const cancels = this.#files.pendingCancels.map((uid) =>
-        encodeRecord({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' }),
-      );
-      if (cancels.length > 0) this.#files.write(cancels);
+      const cancels = this.#files.batch();
+      for (const uid of this.#files.pendingCancels)
+        cancels.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
+      if (cancels.records > 0) this.#files.write(cancels);
       this.#files.pendingCancels.length = 0;
     } catch {
       this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);

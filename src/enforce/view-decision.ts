@@ -69,7 +69,33 @@ function decideView(
     (each): each is [BaseUse, Protected] => each[1].access === 'protected',
   );
   if (guarded.length === 0) return { access: 'open' };
+  const secret = maskedCondition(lineage, new Map(guarded));
+  if (secret !== undefined) return denied(view, secret);
   return protectView(view, lineage, new Map(guarded));
+}
+
+/** FAIL-CLOSED: rows chosen, joined, grouped or sorted by a hidden value tell of it, whatever the columns show. */
+function maskedCondition(
+  lineage: ViewLineage,
+  decisions: ReadonlyMap<BaseUse, Protected>,
+): string | undefined {
+  for (const condition of lineage.conditions) {
+    const inputs =
+      condition.kind === 'unknown'
+        ? [...decisions].flatMap(([use, { columns }]) =>
+            [...columns.keys()].map((attnum) => ({ use, attnum })),
+          )
+        : condition.kind === 'column'
+          ? [condition]
+          : condition.inputs;
+    for (const { use, attnum } of inputs) {
+      const decision = decisions.get(use as BaseUse);
+      if (decision === undefined || decision.columns.get(attnum)?.kind === 'clear') continue;
+      const column = use.relation.columns.find((each) => each.attnum === attnum)?.name ?? '';
+      return `its rows depend on "${use.relation.schema}.${use.relation.name}.${column}", which this role does not see`;
+    }
+  }
+  return undefined;
 }
 
 function protectView(

@@ -95,12 +95,37 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
     };
   };
 
+  /**
+   * FAIL-CLOSED: a child may have several parents, and a rule reaches it through one of them. Who reads another parent
+   * reads the child's rows as well, so that parent needs the same labels and subject (manual, 5.11 Inheritance).
+   */
+  const exposedChild = (relation: Relation): Relation | undefined =>
+    catalog.descendants(relation.oid).find((child) => {
+      if (!listed.has(child.oid)) return false;
+      if (!listed.has(relation.oid)) return true;
+      if (subjects.path(child.oid) !== undefined && subjects.path(relation.oid) === undefined) return true;
+      const own = labels.get(relation.oid);
+      return child.columns.some((column) => {
+        if (labels.get(child.oid)?.has(column.attnum) !== true) return false;
+        const here = relation.columns.find((one) => one.name === column.name);
+        return here !== undefined && own?.has(here.attnum) !== true;
+      });
+    });
+
   const decideOnce = (role: string, purpose: string, relation: Relation): RelationDecision => {
     if (rules.denied.get(role)?.has(relation.oid) === true) {
       return denied(
         `roles.${role}.deny`,
         `the role "${role}" may not read "${qualified(relation)}"`,
         'ask the policy owner if the role needs this table',
+      );
+    }
+    const child = exposedChild(relation);
+    if (child) {
+      return denied(
+        'inheritance',
+        `reading "${qualified(relation)}" reads the rows of its child "${qualified(child)}", which more rules protect`,
+        `give "${qualified(relation)}" the labels and the subject of "${qualified(child)}"`,
       );
     }
     if (listed.has(relation.oid)) return protectedRelation(role, purpose, relation);

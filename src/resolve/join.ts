@@ -56,6 +56,9 @@ export function joinEntry(
   resolution.operators.push(...names.map(() => ({ name: ['='] })));
   const find = (side: RangeEntry, name: string): EntryColumn | undefined =>
     side.columns.find((column) => column.name === name);
+  for (const name of names) {
+    for (const side of [left, right]) resolution.merged.push(find(side, name)?.lineage ?? UNKNOWN);
+  }
   const merged = names.map((name) => mergeColumn(join, name, find(left, name), find(right, name)));
   const taken = new Set(names);
   const rest = [...left.columns, ...right.columns].filter((column) => !taken.has(column.name));

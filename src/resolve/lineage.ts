@@ -6,8 +6,9 @@ import type { Catalog, Oid, Relation } from '../catalog/types.js';
 import type { ParseOutcome } from '../sql/types.js';
 import type { LevelFacts } from './resolution.js';
 import { resolveDetailed } from './resolve.js';
+import { rowConditionRefs } from './row-conditions.js';
 import { UNKNOWN, combine } from './row-shape.js';
-import type { FunctionUse, Lineage, OperatorUse, OutputColumn, RelationUse } from './types.js';
+import type { ColumnBinding, FunctionUse, Lineage, OperatorUse, OutputColumn, RelationUse } from './types.js';
 
 /** One occurrence of a base relation below a view. Its spans and levels are those of the definition that names it. */
 export interface BaseUse extends RelationUse {
@@ -22,6 +23,8 @@ export interface BaseUse extends RelationUse {
 export interface ViewLineage {
   readonly outputs: readonly OutputColumn[];
   readonly bases: readonly BaseUse[];
+  /** What decides which rows it shows and in what order: WHERE, joins, grouping, sorting, on any level. */
+  readonly conditions: readonly Lineage[];
   /** Functions that it calls on any level; they may read more than their arguments. */
   readonly functions: readonly FunctionUse[];
   readonly operators: readonly OperatorUse[];
@@ -81,11 +84,12 @@ function flatten(
   catalog: Catalog,
   parse: ParseSql,
 ): ViewLineage | undefined {
-  const { resolved, levels } = outcome;
+  const { resolved, levels, merged } = outcome;
   if (resolved.outputs?.length !== view.columns.length) return undefined;
   const bases: BaseUse[] = [];
   const functions: FunctionUse[] = [...resolved.functions];
   const operators: OperatorUse[] = [...resolved.operators];
+  const conditions: Lineage[] = [];
   /** Per relation use of the definition: where its columns come from, by attnum. */
   const origins = new Map<RelationUse, (attnum: number) => Lineage>();
   for (const use of resolved.relations) {
@@ -112,25 +116,50 @@ function flatten(
     }
     functions.push(...inner.functions);
     operators.push(...inner.operators);
+    const fromInner = (lineage: Lineage): Lineage =>
+      substitute(lineage, (base, column) => {
+        const copy = copies.get(base);
+        return copy === undefined ? UNKNOWN : { kind: 'column', use: copy, attnum: column };
+      });
+    conditions.push(...inner.conditions.map(fromInner));
     origins.set(use, (attnum) => {
       const index = use.relation.columns.findIndex((column) => column.attnum === attnum);
       const output = inner.outputs[index];
-      return output === undefined
-        ? UNKNOWN
-        : substitute(output.lineage, (base, column) => {
-            const copy = copies.get(base);
-            return copy === undefined ? UNKNOWN : { kind: 'column', use: copy, attnum: column };
-          });
+      return output === undefined ? UNKNOWN : fromInner(output.lineage);
     });
   }
+  const toBase = (lineage: Lineage): Lineage =>
+    substitute(lineage, (use, attnum) => origins.get(use)?.(attnum) ?? UNKNOWN);
   const outputs = view.columns.map(({ name }, index) => ({
     name,
-    lineage: substitute(
-      resolved.outputs![index]!.lineage,
-      (use, attnum) => origins.get(use)?.(attnum) ?? UNKNOWN,
-    ),
+    lineage: toBase(resolved.outputs![index]!.lineage),
   }));
-  return { outputs, bases, functions, operators };
+  conditions.push(...merged.map(toBase));
+  for (const ref of rowConditionRefs(resolved.statement.node)) {
+    conditions.push(toBase(bindingLineage(resolved.columns.get(ref))));
+  }
+  return { outputs, bases, conditions, functions, operators };
+}
+
+/** Where the value of a reference comes from. */
+function bindingLineage(binding: ColumnBinding | undefined): Lineage {
+  switch (binding?.kind) {
+    case 'column':
+      return { kind: 'column', use: binding.use, attnum: binding.attnum };
+    case 'derived':
+      return binding.lineage;
+    case 'row':
+    case 'star': {
+      const uses = binding.kind === 'row' ? [binding.use] : binding.uses;
+      const inputs = uses.flatMap((use) => use.relation.columns.map(({ attnum }) => ({ use, attnum })));
+      return { kind: 'expression', inputs };
+    }
+    case 'system':
+      return { kind: 'expression', inputs: [] };
+    case 'unresolved':
+    case undefined:
+      return UNKNOWN;
+  }
 }
 
 /** Replaces each base column of a lineage by where that comes from. */

@@ -63,6 +63,8 @@ export class Resolution {
   readonly operators: OperatorUse[] = [];
   /** Origins in the order in which expressions read them; a slice of it is what an expression is computed from. */
   readonly trace: Lineage[] = [];
+  /** What USING and NATURAL compare, which no reference in the text names. */
+  readonly merged: Lineage[] = [];
   /** RangeVars whose meaning is known: relation uses, CTE references, and names that are no relation. */
   readonly classified = new Set<RangeVar>();
   #depth = 0;

@@ -12,7 +12,7 @@ import type { LevelFacts, LevelRole } from './resolution.js';
 import type { RowShape } from './row-shape.js';
 import type { Scope } from './scope.js';
 import { analyseSelect } from './select.js';
-import type { ResolveOutcome, ResolveProblem, ResolvedStatement, SearchPath } from './types.js';
+import type { Lineage, ResolveOutcome, ResolveProblem, ResolvedStatement, SearchPath } from './types.js';
 import { analyseStatement } from './utility.js';
 
 function analyseQuery(
@@ -34,7 +34,12 @@ function analyseQuery(
 
 /** A resolved statement together with what view lineage asks of its levels. */
 export type DetailedOutcome =
-  | { readonly ok: true; readonly resolved: ResolvedStatement; readonly levels: readonly LevelFacts[] }
+  | {
+      readonly ok: true;
+      readonly resolved: ResolvedStatement;
+      readonly levels: readonly LevelFacts[];
+      readonly merged: readonly Lineage[];
+    }
   | { readonly ok: false; readonly problem: ResolveProblem };
 
 /** As resolve(), with more about each level. */
@@ -66,6 +71,7 @@ export function resolveDetailed(
         outputs,
       },
       levels,
+      merged: resolution.merged,
     };
   } catch (error) {
     if (error instanceof ResolveFailure) return { ok: false, problem: error.problem };
