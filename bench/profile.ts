@@ -1,6 +1,6 @@
 /**
  * `npx tsx bench/profile.ts`: where the proxy's processor time goes, per transaction of pgbench's select-only statement.
- * It samples with Node's own --cpu-prof, so the figures say what is large, not how fast pgveil is.
+ * It samples with Node's own --cpu-prof, by the wall clock, so the figures say what is large, not how fast pgveil is.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -79,7 +79,9 @@ function print(spent: Spent, transactions: number, options: Options): void {
   out(
     `${options.contender}, ${options.protocol}, ${options.clients} clients: ${transactions} transactions in ${options.seconds} s`,
   );
-  out(`${perTransaction(spent.busy)} µs per transaction, main thread, profiler's own cost included`);
+  out(
+    `${perTransaction(spent.busy)} µs per transaction, main thread by the wall clock, profiler's own cost included`,
+  );
   out('\nself time by folder, µs per transaction');
   for (const [place, time] of spent.byPlace.slice(0, 20)) out(`${perTransaction(time)}  ${place}`);
   out('\nself time by function, µs per transaction');

@@ -37,8 +37,28 @@ const REVIEWED_CLASSES: ReadonlySet<string> = new Set([
 /** Codes of reviewed classes whose message can hold a value nevertheless. */
 const UNREVIEWED_CODES: ReadonlySet<string> = new Set(['01004']); // string_data_right_truncation
 
-/** Severity, SQLSTATE and the names of objects (schema, table, column, data type, constraint). */
-const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C', 's', 't', 'c', 'd', 'n']);
+/**
+ * Codes that functions also raise about the text they are given: to_tsquery and jsonpath 42601, casts to regclass,
+ * regtype and the like the others. Of the client's own statement they come with a position in it.
+ */
+const CODES_WITH_POSITION: ReadonlySet<string> = new Set([
+  '42601',
+  '42602',
+  '42622',
+  '42703',
+  '42704',
+  '42725',
+  '42883',
+  '42939',
+  '42P01',
+  '42P02',
+]);
+
+/** Severity and SQLSTATE. */
+const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C']);
+
+/** The names of objects: schema, table, column, data type, constraint. RAISE can put any text there. */
+const NAME_FIELDS: ReadonlySet<string> = new Set(['s', 't', 'c', 'd', 'n']);
 
 /** What happened, by SQLSTATE class, for those whose messages are replaced. */
 const TEXT_BY_CLASS: Readonly<Record<string, string>> = {
@@ -68,6 +88,12 @@ const TEXT_BY_CODE: Readonly<Record<string, string>> = {
   '23505': 'a duplicate key value violates a unique constraint',
   '23514': 'a check constraint is violated',
   '23P01': 'an exclusion constraint is violated',
+  '40001': 'could not serialize access',
+  '40P01': 'deadlock detected',
+  '42501': 'permission denied',
+  '54001': 'stack depth limit exceeded',
+  '55P03': 'could not obtain a lock',
+  '57014': 'canceling statement',
 };
 
 /** An ErrorResponse or NoticeResponse frame without values, of the same type. */
@@ -75,12 +101,13 @@ export function scrubError(frame: Buffer): Buffer {
   const { fields } = errorResponse.decode(openFrame(frame, 'error-response'));
   const code = fields.find(([letter]) => letter === 'C')?.[1] ?? 'XX000';
   const isNotice = frame[0] === backendTypes['notice-response'];
-  const reviewed = isReviewed(code, isNotice) && !raisedByFunction(fields);
+  const raised = isRaised(fields);
+  const reviewed = isReviewed(code, isNotice) && !raised && !isFromInside(fields, code);
   const kept: ErrorField[] = [];
   for (const field of fields) {
     if (field[0] === 'M')
       kept.push(['M', reviewed ? field[1] : toByteString(`pgveil: ${replacement(code, isNotice)}`)]);
-    else if (KEPT_FIELDS.has(field[0])) kept.push(field);
+    else if (KEPT_FIELDS.has(field[0]) || (!raised && NAME_FIELDS.has(field[0]))) kept.push(field);
   }
   return encodeFrame(frame[0]!, errorResponse, { kind: 'error-response', fields: kept });
 }
@@ -92,9 +119,18 @@ function isReviewed(code: string, isNotice: boolean): boolean {
 }
 
 /** RAISE may use any SQLSTATE, so the source file of the error tells: those of the procedural languages. */
-function raisedByFunction(fields: readonly ErrorField[]): boolean {
+function isRaised(fields: readonly ErrorField[]): boolean {
   const file = fields.find(([letter]) => letter === 'F')?.[1] ?? '';
   return /^(pl_|plperl|plpy|pltcl|plv8)/.test(file);
+}
+
+/**
+ * Raised while a function, a trigger or a foreign server worked for the statement: a context says so, or an internal
+ * query, and a statement that a function makes up can hold any value as a name.
+ */
+function isFromInside(fields: readonly ErrorField[], code: string): boolean {
+  const has = (letter: string): boolean => fields.some(([one]) => one === letter);
+  return has('W') || has('q') || has('p') || (CODES_WITH_POSITION.has(code) && !has('P'));
 }
 
 function replacement(code: string, isNotice: boolean): string {

@@ -27,7 +27,13 @@ export type Answer =
       readonly run: StatementRun | undefined;
     }
   | { readonly kind: 'bind'; readonly statement: string; readonly change: NameChange<Portal> }
-  | { readonly kind: 'describe'; readonly target: 'statement' | 'portal'; readonly name: string }
+  | {
+      readonly kind: 'describe';
+      readonly target: 'statement' | 'portal';
+      readonly name: string;
+      /** Ours, for the guard: what it brings goes nowhere. */
+      readonly swallow: boolean;
+    }
   | { readonly kind: 'execute'; readonly portal: string; readonly run: StatementRun }
   | {
       readonly kind: 'close';

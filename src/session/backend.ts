@@ -4,6 +4,7 @@
  */
 import { scrubError } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
+import { toByteString } from '../wire/byte-string.js';
 import { openFrame } from '../wire/codec.js';
 import { parseCommandTag } from '../wire/command-tag.js';
 import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
@@ -14,6 +15,7 @@ import type { Answer } from './answers.js';
 import { changesStructure } from './ddl.js';
 import { settleEffect } from './effects.js';
 import type { Hold } from './hold.js';
+import type { Prepared } from './prepared.js';
 import { isPoisonError, refusalFrame } from './poison.js';
 import { severityOf } from './severity.js';
 import type { SessionState } from './session-state.js';
@@ -74,19 +76,21 @@ export class Backend implements FrameSink {
       case type['row-description']:
         return this.describes(frame);
       case type['no-data']:
-        answers.shift();
-        return 'pass';
+        return this.noData();
       case type['parse-complete']: {
         const answer = this.expect('parse');
+        if (answer === undefined) return 'pass';
         if (answer.change !== undefined) this.state.statements.confirm(answer.change);
         return answer.swallow ? 'drop' : 'pass';
       }
       case type['bind-complete']: {
-        this.state.portals.confirm(this.expect('bind').change);
+        const answer = this.expect('bind');
+        if (answer !== undefined) this.state.portals.confirm(answer.change);
         return 'pass';
       }
       case type['close-complete']: {
         const answer = this.expect('close');
+        if (answer === undefined) return 'pass';
         if (answer.statement !== undefined) this.state.statements.confirm(answer.statement);
         if (answer.portal !== undefined) this.state.portals.confirm(answer.portal);
         return answer.swallow ? 'drop' : 'pass';
@@ -101,12 +105,13 @@ export class Backend implements FrameSink {
       case type['parameter-status']:
         return this.parameter(frame);
       case type['copy-in-response']:
-        this.state.copyAwaited = false;
+        this.state.copyAwaited = undefined;
         this.state.copyIn = true;
         if (!this.to.governed) answers.dropSyncsBehindHead();
         return 'pass';
       case type['copy-out-response']:
-        this.state.copyAwaited = false;
+        // Of a text with two, the next may take data.
+        if (!this.copiesAgain(answers.head)) this.state.copyAwaited = undefined;
         return 'pass';
       default:
         return 'pass';
@@ -118,7 +123,7 @@ export class Backend implements FrameSink {
     const head = state.answers.head;
     const run = currentRun(head);
     if (head === undefined || run === undefined)
-      throw new Error('the server completed a statement that was not sent');
+      return this.outOfTurn('the server completed a statement that was not sent');
     const { command, rows } = parseCommandTag(tag);
     if (!this.settled) {
       run.rows += Math.max(this.takeRows(), rows ?? 0);
@@ -128,7 +133,7 @@ export class Backend implements FrameSink {
       }
     }
     this.settled = false;
-    state.copyAwaited = false;
+    if (!this.copiesAgain(head)) this.copyEnded(head);
     state.copyIn = false;
     if (!this.to.governed && changesStructure(command)) this.to.ddl();
     if (head.kind === 'query') {
@@ -145,8 +150,20 @@ export class Backend implements FrameSink {
 
   private ready(status: TransactionStatus): Verdict {
     const { state } = this;
-    const head = state.answers.head;
-    if (head?.kind !== 'query' && head?.kind !== 'sync') throw new Error('the server is ready out of turn');
+    let head = state.answers.head;
+    while (head !== undefined && head.kind !== 'query' && head.kind !== 'sync') {
+      this.outOfTurn('the server is ready before it has answered');
+      this.withdraw(head);
+      state.answers.shift();
+      head = state.answers.head;
+    }
+    if (head === undefined) {
+      state.transactionStatus = status;
+      return this.outOfTurn('the server is ready out of turn');
+    }
+    // INVARIANT(answers-in-order): a Query ends with an error or with its last statement.
+    if (head.kind === 'query' && !head.single && !state.failed && head.at < head.runs.length)
+      return this.outOfTurn('the server is ready before a Query has ended');
     if (head.kind === 'query' && !this.settled) {
       // An exempt text ends here; of a governed one nothing is left, unless it was empty.
       const waits = head.runs
@@ -156,9 +173,10 @@ export class Backend implements FrameSink {
     }
     this.settled = false;
     state.answers.shift();
-    state.copyAwaited = false;
+    this.copyEnded(head);
     state.copyIn = false;
     if (status === 'I') {
+      if (state.portals.size > 1) state.endPortals();
       if (state.failed) state.path.rollback();
       else state.path.commit();
       state.transaction++;
@@ -172,28 +190,48 @@ export class Backend implements FrameSink {
     const { state } = this;
     const head = state.answers.head;
     if (this.to.governed) {
-      const facts = this.factsOf(head);
+      const shown = this.shownBy(head);
       // FAIL-CLOSED: a result that belongs to no planned statement is not shown.
-      if (facts === undefined) throw new Error('the server described a result that was not asked for');
-      const field = findForbiddenField(frame, facts);
+      if (shown?.facts === undefined) throw new Error('the server described a result that was not asked for');
+      const field = shown.decision === 'observe' ? undefined : findForbiddenField(frame, shown.facts);
       if (field !== undefined) {
         this.to.guardTripped(field);
         return 'stop';
       }
     }
-    if (head?.kind === 'describe') state.answers.shift();
-    return 'pass';
+    if (head?.kind !== 'describe') return 'pass';
+    state.answers.shift();
+    const prepared = this.described(head);
+    if (prepared !== undefined) prepared.guard.passed = true;
+    return head.swallow ? 'drop' : 'pass';
   }
 
-  private factsOf(head: Answer | undefined): StatementRun['source'] {
-    if (head?.kind !== 'describe') return currentRun(head)?.source;
+  private noData(): Verdict {
+    const answer = this.expect('describe');
+    if (answer === undefined) return 'pass';
+    const prepared = this.described(answer);
+    if (prepared !== undefined) prepared.guard.passed = true;
+    return answer.swallow ? 'drop' : 'pass';
+  }
+
+  private described({ target, name }: Extract<Answer, { kind: 'describe' }>): Prepared | undefined {
     const { statements, portals } = this.state;
-    const prepared =
-      head.target === 'statement' ? statements.actual(head.name) : portals.actual(head.name)?.prepared;
+    return target === 'statement' ? statements.actual(name) : portals.actual(name)?.prepared;
+  }
+
+  /** Whose result a RowDescription is: the facts and how they were decided. */
+  private shownBy(head: Answer | undefined): Pick<Prepared, 'facts' | 'decision'> | undefined {
+    if (head?.kind === 'query') {
+      const run = currentRun(head);
+      return run === undefined ? undefined : { facts: run.source, decision: run.record.decision };
+    }
+    if (head?.kind !== 'describe') return undefined;
+    const { statements, portals } = this.state;
+    const prepared = this.described(head);
     const effect = prepared?.facts?.effect;
-    if (effect?.kind === 'execute') return statements.actual(effect.name)?.facts;
-    if (effect?.kind === 'fetch') return portals.actual(effect.name)?.prepared.facts;
-    return prepared?.facts;
+    if (effect?.kind === 'execute') return statements.actual(toByteString(effect.name));
+    if (effect?.kind === 'fetch') return portals.actual(toByteString(effect.name))?.prepared;
+    return prepared;
   }
 
   private error(frame: Buffer): Verdict {
@@ -201,6 +239,9 @@ export class Backend implements FrameSink {
     const head = state.answers.head;
     const { sqlstate, fatal } = severityOf(frame);
     if (fatal) this.to.serverEnded();
+    // FAIL-CLOSED: such an error would leave the server skipping messages that the queue expects answers for.
+    else if (head === undefined && this.to.governed)
+      throw new Error('the server reported an error that belongs to no message');
     const run = head?.kind === 'parse' ? head.run : currentRun(head);
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
     if (!this.settled) {
@@ -210,7 +251,7 @@ export class Backend implements FrameSink {
     }
     this.settled = false;
     state.failed = true;
-    state.copyAwaited = false;
+    this.copyEnded(head);
     state.copyIn = false;
     if (head?.kind === 'query')
       for (const one of head.runs.slice(head.at)) settleEffect(one, state, undefined);
@@ -237,6 +278,7 @@ export class Backend implements FrameSink {
   /** An answer that will not come: the server skips its message. */
   private withdraw(answer: Answer): void {
     const { state } = this;
+    this.copyEnded(answer);
     if (answer.kind === 'parse' && answer.change !== undefined) state.statements.withdraw(answer.change);
     if (answer.kind === 'bind') state.portals.withdraw(answer.change);
     if (answer.kind === 'close') {
@@ -284,10 +326,35 @@ export class Backend implements FrameSink {
     return this.to.hold.until(promise, goOn, goOn);
   }
 
-  private expect<K extends Answer['kind']>(kind: K): Extract<Answer, { kind: K }> {
-    const answer = this.state.answers.shift();
-    if (answer?.kind !== kind) throw new Error(`the server answered a ${kind} that was not sent`);
-    return answer as Extract<Answer, { kind: K }>;
+  /** A COPY comes behind the statement under way in the same text. */
+  private copiesAgain(head: Answer | undefined): boolean {
+    return (
+      head !== undefined &&
+      head === this.state.copyAwaited &&
+      head.kind === 'query' &&
+      head.runs.some((run, index) => index > head.at && run.record.command === 'COPY')
+    );
+  }
+
+  private copyEnded(answer: Answer | undefined): void {
+    if (answer !== undefined && answer === this.state.copyAwaited) this.state.copyAwaited = undefined;
+  }
+
+  /** Undefined only where it does no harm, in an exempt session. */
+  private expect<K extends Answer['kind']>(kind: K): Extract<Answer, { kind: K }> | undefined {
+    const { answers } = this.state;
+    if (answers.head?.kind === kind) return answers.shift() as Extract<Answer, { kind: K }>;
+    this.outOfTurn(`the server answered a ${kind} that was not sent`);
+    return undefined;
+  }
+
+  /**
+   * FAIL-CLOSED: a governed session that is out of step with its server ends, because its statements could be taken for
+   * one another. An exempt one is only followed for its audit, so it goes on.
+   */
+  private outOfTurn(what: string): 'pass' {
+    if (this.to.governed) throw new Error(what);
+    return 'pass';
   }
 }
 

@@ -3,6 +3,7 @@
  * statement is sent, carried out when the server has completed it. It knows effects, not texts.
  */
 import type { PlanFacts, Refusal, SessionEffect } from '../enforce/types.js';
+import { toByteString } from '../wire/byte-string.js';
 import type { NameChange } from './name-table.js';
 import type { Portal, Prepared } from './prepared.js';
 import { refusals } from './refusals.js';
@@ -18,21 +19,25 @@ export function sourceOf(facts: PlanFacts, state: SessionState, epoch: string): 
   const { effect } = facts;
   if (effect?.kind === 'execute') {
     // FAIL-CLOSED: a name that this session has not prepared may stand for anything.
-    const prepared = state.statements.expected(effect.name);
+    const prepared = state.statements.expected(toByteString(effect.name));
     if (prepared?.facts === undefined) return { ok: false, refusal: refusals.unknownPrepared() };
-    const actual = state.statements.actual(effect.name);
-    if (prepared.epoch !== epoch || (actual !== undefined && actual.epoch !== epoch))
-      return { ok: false, refusal: refusals.stalePrepared() };
+    if (prepared.epoch !== epoch) return { ok: false, refusal: refusals.stalePrepared() };
     return { ok: true, facts: { ...prepared.facts, command: facts.command } };
   }
   if (effect?.kind === 'fetch') {
-    const portal = state.portals.expected(effect.name);
+    const portal = state.portals.expected(toByteString(effect.name));
     if (portal?.prepared.facts === undefined) return { ok: false, refusal: refusals.unknownPortal() };
     if (portal.prepared.epoch !== epoch && portal.transaction !== state.transaction)
       return { ok: false, refusal: refusals.stalePortal() };
     return { ok: true, facts: { ...portal.prepared.facts, command: facts.command } };
   }
   return { ok: true, facts };
+}
+
+/** What the statement reads is known only when answers under way have come. */
+export function awaitsNames(effect: SessionEffect | undefined, state: SessionState): boolean {
+  if (effect?.kind === 'execute') return state.statements.unsettled(toByteString(effect.name), state.batch);
+  return effect?.kind === 'fetch' && state.portals.unsettled(toByteString(effect.name), state.batch);
 }
 
 export interface AnnouncedChanges {
@@ -50,20 +55,24 @@ export function announceEffect(
   let portalChange: NameChange<Portal> | undefined;
   switch (effect?.kind) {
     case 'prepare':
-      statementChange = state.statements.announce(effect.name, prepared);
+      statementChange = state.statements.announce(toByteString(effect.name), prepared, state.batch);
       break;
     case 'deallocate':
-      statementChange = state.statements.announce(effect.name, undefined);
+      statementChange = state.statements.announce(wireName(effect.name), undefined, state.batch);
       break;
     case 'declare-cursor':
-      portalChange = state.portals.announce(effect.name, { prepared, transaction: state.transaction });
+      portalChange = state.portals.announce(
+        toByteString(effect.name),
+        { prepared, transaction: state.transaction, declared: true },
+        state.batch,
+      );
       break;
     case 'close-cursor':
-      portalChange = state.portals.announce(effect.name, undefined);
+      portalChange = state.portals.announce(wireName(effect.name), undefined, state.batch);
       break;
     case 'discard-all':
-      statementChange = state.statements.announce(undefined, undefined);
-      portalChange = state.portals.announce(undefined, undefined);
+      statementChange = state.statements.announce(undefined, undefined, state.batch);
+      portalChange = state.portals.announce(undefined, undefined, state.batch);
       break;
     case 'execute':
     case 'fetch':
@@ -127,6 +136,11 @@ function settleTransaction(
       state.failed = false;
       break;
   }
+}
+
+/** Names in statements are text, those in messages the bytes of it. */
+function wireName(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : toByteString(name);
 }
 
 function changesPath(effect: SessionEffect | undefined): boolean {

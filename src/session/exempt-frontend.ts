@@ -14,6 +14,8 @@ import type { TextDescriptions, Described } from './text-descriptions.js';
 import type { StatementRun } from './statement-run.js';
 
 const type = frontendTypes;
+/** Exempt results are not checked. */
+const noGuard = { passed: true, asked: 0 };
 const nothing: Described = { auditText: '', shapeId: '', tags: {}, command: 'UNKNOWN' };
 
 export class ExemptFrontend implements FrameSink {
@@ -65,8 +67,9 @@ export class ExemptFrontend implements FrameSink {
           facts: undefined,
           epoch: '',
           parse: undefined,
+          guard: noGuard,
         };
-        const change = state.statements.announce(message.statement, prepared);
+        const change = state.statements.announce(message.statement, prepared, state.batch);
         state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
         break;
       }
@@ -75,7 +78,11 @@ export class ExemptFrontend implements FrameSink {
         const portal = body.cstring();
         const statement = body.cstring();
         const prepared = state.statements.expected(statement) ?? unknownPrepared;
-        const change = state.portals.announce(portal, { prepared, transaction: 0 });
+        const change = state.portals.announce(
+          portal,
+          { prepared, transaction: 0, declared: false },
+          state.batch,
+        );
         state.answers.push({ kind: 'bind', statement, change });
         break;
       }
@@ -89,15 +96,16 @@ export class ExemptFrontend implements FrameSink {
       }
       case type.describe: {
         const { target, name } = describeCodec.decode(openFrame(frame, 'describe'));
-        state.answers.push({ kind: 'describe', target, name });
+        state.answers.push({ kind: 'describe', target, name, swallow: false });
         break;
       }
       case type.close: {
         const { target, name } = closeCodec.decode(openFrame(frame, 'close'));
         state.answers.push({
           kind: 'close',
-          statement: target === 'statement' ? state.statements.announce(name, undefined) : undefined,
-          portal: target === 'portal' ? state.portals.announce(name, undefined) : undefined,
+          statement:
+            target === 'statement' ? state.statements.announce(name, undefined, state.batch) : undefined,
+          portal: target === 'portal' ? state.portals.announce(name, undefined, state.batch) : undefined,
           swallow: false,
         });
         break;
@@ -143,4 +151,5 @@ const unknownPrepared: Prepared = {
   facts: undefined,
   epoch: '',
   parse: undefined,
+  guard: noGuard,
 };

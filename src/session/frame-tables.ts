@@ -56,11 +56,19 @@ export interface FrameTables {
 export function buildFrameTables(limits: SessionLimits): FrameTables {
   const maxLength = limits.messageBytes;
   const small = { close: SMALL_MESSAGE_BYTES, describe: SMALL_MESSAGE_BYTES, execute: SMALL_MESSAGE_BYTES };
+  // The server answers a body where none may be with an error outside the order of its answers, so it goes no further.
+  const empty = { 'copy-done': 0, flush: 0, sync: 0, terminate: 0, 'copy-fail': SMALL_MESSAGE_BYTES };
   const frontend = (statementBytes: number, governed: boolean): FrameTable =>
     frontendTable({
       interest: everyRequest,
       maxInterestingBytes: maxLength,
-      limits: { ...small, password: AUTH_TOKEN_BYTES, query: statementBytes, parse: statementBytes },
+      limits: {
+        ...small,
+        password: AUTH_TOKEN_BYTES,
+        query: statementBytes,
+        parse: statementBytes,
+        ...(governed && empty),
+      },
       ...(governed && { discardOversized: ['query', 'parse'] as const }),
       maxLength,
     });

@@ -9,9 +9,17 @@ import { frontendTypes } from '../wire/message-types.js';
 import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
 import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
-import { announceEffect, settleEffect, sourceOf } from './effects.js';
+import { ProtocolViolation } from '../wire/protocol-violation.js';
+import type { Answer } from './answers.js';
+import { announceEffect, awaitsNames, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
-import { closeStatementFrame, parseFrame, poisonParseFrame, queryFrame } from './messages.js';
+import {
+  closeStatementFrame,
+  describePortalFrame,
+  parseFrame,
+  poisonParseFrame,
+  queryFrame,
+} from './messages.js';
 import { makePoison, poisonSql, type Poison } from './poison.js';
 import type { Ports } from './ports.js';
 import type { Prepared } from './prepared.js';
@@ -31,6 +39,18 @@ interface Begun {
   readonly plan: QueryPlan | undefined;
   readonly runs: StatementRun[];
   failed: boolean;
+}
+
+/** @throws ProtocolViolation where the server would read another text than the planner, or none */
+function queryText(frame: Buffer): Buffer {
+  const end = frame.length - 1;
+  if (end < 5 || frame.indexOf(0, 5) !== end)
+    throw new ProtocolViolation('malformed query message: its text does not end where the message does');
+  return frame.subarray(5, end);
+}
+
+function newMark(): Prepared['guard'] {
+  return { passed: false, asked: 0 };
 }
 
 export interface FrontendPorts {
@@ -71,12 +91,34 @@ export class GovernedFrontend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
+    const verdict = this.take(messageType, frame);
+    if (verdict !== 'hold') this.release();
+    return verdict;
+  }
+
+  /**
+   * INVARIANT(nothing-left-over): what was kept for a message that waited is for that message alone. An error that came
+   * meanwhile may have had it dropped, and the next message must not run under its plan or its audit event.
+   */
+  private release(): void {
+    const { begun } = this;
+    this.to.planner.forget();
+    if (begun === undefined) return;
+    this.begun = undefined;
+    if (begun.failed) return;
+    for (const run of begun.runs) {
+      settleEffect(run, this.state, undefined);
+      this.to.ledger.finish(run, 'failure')?.catch(() => undefined);
+    }
+  }
+
+  private take(messageType: number, frame: Buffer): Verdict {
     const { state } = this;
     if (messageType === type.terminate) {
       this.to.terminate();
       return 'stop';
     }
-    if (state.copyAwaited) return this.waitForAnswers();
+    if (state.copyAwaited !== undefined) return this.waitForAnswers();
     // The server ignores both while it reads COPY data (CopyGetData in src/backend/commands/copyfromparse.c), and so
     // sends no ReadyForQuery for them.
     if (state.copyIn && (messageType === type.sync || messageType === type.flush)) return 'drop';
@@ -93,18 +135,24 @@ export class GovernedFrontend implements FrameSink {
         return this.execute(frame);
       case type.describe: {
         const { target, name } = describeCodec.decode(openFrame(frame, 'describe'));
-        state.answers.push({ kind: 'describe', target, name });
+        const prepared =
+          target === 'statement' ? state.statements.expected(name) : state.portals.expected(name)?.prepared;
+        if (prepared !== undefined) prepared.guard.asked = state.batch;
+        state.answers.push({ kind: 'describe', target, name, swallow: false });
         return 'pass';
       }
       case type.close:
         return this.close(frame);
       case type.sync:
         state.answers.push({ kind: 'sync' });
+        state.batch++;
         return 'pass';
       case type.flush:
         return 'pass';
       case type['copy-done']:
       case type['copy-fail']:
+        // Outside of COPY the server ignores both. Otherwise its end, or that of another COPY in the same text, comes next.
+        if (state.copyIn) state.copyAwaited = state.answers.head;
         state.copyIn = false;
         return 'pass';
       case type['function-call']:
@@ -121,8 +169,11 @@ export class GovernedFrontend implements FrameSink {
     let begun = this.begun;
     if (begun === undefined) {
       if (state.pathUnsettled) return this.waitForAnswers();
-      const plan = this.to.planner.plan(frame.subarray(5, frame.length - 1));
+      const plan = this.to.planner.plan(queryText(frame));
       if (plan === 'hold') return 'hold';
+      // Its statements are one stretch: the first failure ends it, and the next message is read.
+      state.batch++;
+      if (plan.plans.some((one) => awaitsNames(one.facts.effect, state))) return this.waitForAnswers();
       begun = { plan, runs: this.beginStatements(plan), failed: false };
       const wait = this.waitForAudit(begun);
       if (wait !== undefined) return wait;
@@ -131,15 +182,17 @@ export class GovernedFrontend implements FrameSink {
     if (begun.failed) return this.refuseQuery(refusals.auditUnavailable());
     const { runs } = begun;
     const plan = begun.plan!;
-    state.answers.push({ kind: 'query', runs, single: false, at: 0 });
-    if (runs.some((run) => run.record.command === 'COPY')) state.copyAwaited = true;
+    const answer: Answer = { kind: 'query', runs, single: false, at: 0 };
+    state.answers.push(answer);
+    state.batch++;
+    if (runs.some((run) => run.record.command === 'COPY')) state.copyAwaited = answer;
     if (this.observes(plan)) return 'pass';
-    if (runs.length === 0) return 'pass';
     const texts = runs.map((run, index) => {
       const one = plan.plans[index]!;
       if (run.poison !== undefined) return poisonSql(run.poison);
       return one.kind === 'refuse' ? poisonSql(makePoison(one.refusal)) : one.sql;
     });
+    // INVARIANT(enforced-sql-only): a text without statements goes as an empty one, not as what the client wrote.
     return [queryFrame(texts.length === 1 ? texts[0]! : (texts.join(';') as EnforcedSql))];
   }
 
@@ -165,9 +218,18 @@ export class GovernedFrontend implements FrameSink {
     epoch: string,
   ): StatementRun {
     const source = sourceOf(facts, this.state, epoch);
-    const why = refusal ?? (source.ok || decision === 'observe' ? undefined : source.refusal);
+    const own = source.ok ? this.fullFor(facts) : source.refusal;
+    const why = refusal ?? (decision === 'observe' ? undefined : own);
     const poison = why === undefined ? undefined : makePoison(why);
-    const prepared: Prepared = { text, command: facts.command, decision, facts, epoch, parse: undefined };
+    const prepared: Prepared = {
+      text,
+      command: facts.command,
+      decision,
+      facts,
+      epoch,
+      parse: undefined,
+      guard: newMark(),
+    };
     const changes = poison === undefined ? announceEffect(facts.effect, prepared, this.state) : undefined;
     return this.to.ledger.begin({
       text,
@@ -179,6 +241,10 @@ export class GovernedFrontend implements FrameSink {
       statementChange: changes?.statementChange,
       portalChange: changes?.portalChange,
     });
+  }
+
+  private fullFor(facts: PlanFacts): Refusal | undefined {
+    return facts.effect?.kind === 'prepare' && this.state.preparedFull ? refusals.preparedFull() : undefined;
   }
 
   /** Strict durability: the message waits until the intents are on disk; when they cannot be, it is refused. */
@@ -204,7 +270,9 @@ export class GovernedFrontend implements FrameSink {
     if (plan === 'hold') return 'hold';
     const prepared = this.preparedBy(plan, message.sql, message.parameterTypes);
     if (!prepared.ok) return this.refuseExtended(prepared.refusal, plan, prepared.facts, message.statement);
-    const change = this.state.statements.announce(message.statement, prepared.value);
+    if (this.state.preparedFull)
+      return this.refuseExtended(refusals.preparedFull(), plan, prepared.value.facts!);
+    const change = this.state.statements.announce(message.statement, prepared.value, this.state.batch);
     this.state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
     if (this.observes(plan)) return 'pass';
     return [parseFrame(message.statement, prepared.sql, message.parameterTypes)];
@@ -229,6 +297,7 @@ export class GovernedFrontend implements FrameSink {
       facts,
       epoch: plan.epoch,
       parse: { sql: Buffer.from(sql), parameterTypes },
+      guard: newMark(),
     };
     if (plan.plans.length > 1) return { ok: true, value, sql: twoCommands };
     return {
@@ -243,14 +312,13 @@ export class GovernedFrontend implements FrameSink {
     const body = openFrame(frame, 'bind');
     const portal = body.cstring();
     const name = body.cstring();
+    if (state.statements.unsettled(name, state.batch)) return this.waitForAnswers();
     const prepared = state.statements.expected(name);
     if (prepared === undefined)
       return this.refuseExtended(refusals.unknownPrepared(), ignoredText, emptyFacts('BIND'));
     if (this.to.planner.awaitContext()) return 'hold';
     const epoch = this.to.planner.epoch();
-    // The server may still hold an older statement of this name, if the Parse under way fails as a duplicate.
-    const actual = state.statements.actual(name) ?? prepared;
-    if ((prepared.epoch === epoch && actual.epoch === epoch) || this.to.planner.observing) {
+    if (prepared.epoch === epoch || this.to.planner.observing) {
       this.announcePortal(portal, name, prepared);
       return 'pass';
     }
@@ -269,18 +337,19 @@ export class GovernedFrontend implements FrameSink {
     const { answers, statements } = this.state;
     answers.push({
       kind: 'close',
-      statement: statements.announce(name, undefined),
+      statement: statements.announce(name, undefined, this.state.batch),
       portal: undefined,
       swallow: true,
     });
-    const change = statements.announce(name, again.value);
+    const change = statements.announce(name, again.value, this.state.batch);
     answers.push({ kind: 'parse', change, swallow: true, poison: undefined, run: undefined });
     this.announcePortal(portal, name, again.value);
     return [closeStatementFrame(name), parseFrame(name, again.sql, old.parse.parameterTypes), frame];
   }
 
   private announcePortal(portal: string, statement: string, prepared: Prepared): void {
-    const change = this.state.portals.announce(portal, { prepared, transaction: this.state.transaction });
+    const { transaction, batch } = this.state;
+    const change = this.state.portals.announce(portal, { prepared, transaction, declared: false }, batch);
     this.state.answers.push({ kind: 'bind', statement, change });
   }
 
@@ -289,10 +358,12 @@ export class GovernedFrontend implements FrameSink {
     const { portal: name } = executeCodec.decode(openFrame(frame, 'execute'));
     let begun = this.begun;
     if (begun === undefined) {
+      if (state.portals.unsettled(name, state.batch)) return this.waitForAnswers();
       const portal = state.portals.expected(name);
       if (portal?.prepared.facts === undefined)
         return this.refuseExtended(refusals.unknownPortal(), ignoredText, emptyFacts('EXECUTE'));
       const { prepared } = portal;
+      if (awaitsNames(portal.prepared.facts.effect, state)) return this.waitForAnswers();
       if (this.to.planner.awaitContext()) return 'hold';
       const epoch = this.to.planner.epoch();
       // A portal that outlived its transaction (WITH HOLD) and its policy shows rows under the old one.
@@ -313,9 +384,30 @@ export class GovernedFrontend implements FrameSink {
         run.source ?? emptyFacts(run.record.command),
       );
     if (run.poison !== undefined) return this.poisonExtended(run.poison, run);
-    state.answers.push({ kind: 'execute', portal: name, run });
-    if (run.record.command === 'COPY') state.copyAwaited = true;
-    return 'pass';
+    const frames = this.isGuarded(name, run) ? 'pass' : [this.describePortal(name), frame];
+    const answer: Answer = { kind: 'execute', portal: name, run };
+    state.answers.push(answer);
+    if (run.record.command === 'COPY') state.copyAwaited = answer;
+    return frames;
+  }
+
+  /** A RowDescription of what the portal returns has passed the guard, or comes before its first row. */
+  private isGuarded(portal: string, run: StatementRun): boolean {
+    const facts = run.facts!;
+    if (facts.forbiddenFields.size === 0 || run.record.decision === 'observe') return true;
+    // What EXECUTE and FETCH return may be another's each time.
+    if (facts.effect?.kind === 'execute' || facts.effect?.kind === 'fetch') return false;
+    const guard = this.state.portals.expected(portal)?.prepared.guard;
+    return guard === undefined || guard.passed || guard.asked === this.state.batch;
+  }
+
+  /**
+   * INVARIANT(guard-on-the-wire): Execute brings rows without a RowDescription, so where the client does not ask for one
+   * the proxy does, once for each prepared statement, and keeps the answer.
+   */
+  private describePortal(name: string): Buffer {
+    this.state.answers.push({ kind: 'describe', target: 'portal', name, swallow: true });
+    return describePortalFrame(name);
   }
 
   private close(frame: Buffer): Verdict {
@@ -323,8 +415,8 @@ export class GovernedFrontend implements FrameSink {
     const { statements, portals, answers } = this.state;
     answers.push({
       kind: 'close',
-      statement: target === 'statement' ? statements.announce(name, undefined) : undefined,
-      portal: target === 'portal' ? portals.announce(name, undefined) : undefined,
+      statement: target === 'statement' ? statements.announce(name, undefined, this.state.batch) : undefined,
+      portal: target === 'portal' ? portals.announce(name, undefined, this.state.batch) : undefined,
       swallow: false,
     });
     return 'pass';
@@ -364,6 +456,7 @@ export class GovernedFrontend implements FrameSink {
   private refuseQuery(refusal: Refusal): readonly Buffer[] {
     const run = this.refusedRun(refusal, ignoredText, emptyFacts('UNKNOWN'));
     this.state.answers.push({ kind: 'query', runs: [run], single: false, at: 0 });
+    this.state.batch++;
     return [queryFrame(poisonSql(run.poison!))];
   }
 

@@ -24,6 +24,10 @@ export function closeStatementFrame(statement: string): Buffer {
   return encodeFrontend({ kind: 'close', target: 'statement', name: statement });
 }
 
+export function describePortalFrame(portal: string): Buffer {
+  return encodeFrontend({ kind: 'describe', target: 'portal', name: portal });
+}
+
 /** In the place of a message that is not a Parse: a name that can never come to exist, since its Parse must fail. */
 export function poisonParseFrame(poison: Poison, statement = poison.token): Buffer {
   return parseFrame(statement, poisonSql(poison), []);

@@ -12,10 +12,21 @@ export interface Prepared {
   readonly epoch: string;
   /** The client's own text and types, to plan it again; undefined when SQL's PREPARE made it. */
   readonly parse: { readonly sql: Buffer; readonly parameterTypes: readonly number[] } | undefined;
+  readonly guard: GuardMark;
+}
+
+/** How far the guard has seen what a prepared statement returns. */
+export interface GuardMark {
+  /** A RowDescription of it has passed. */
+  passed: boolean;
+  /** The batch in which one was asked for last; when that fails, the server skips the Execute behind it. */
+  asked: number;
 }
 
 export interface Portal {
   readonly prepared: Prepared;
   /** The transaction that opened it, by our own count. */
   readonly transaction: number;
+  /** DECLARE may say WITH HOLD; what Bind opens ends with its transaction. */
+  readonly declared: boolean;
 }

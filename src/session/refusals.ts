@@ -63,6 +63,14 @@ export const refusals = {
       `the statement is longer than ${limit} bytes`,
       'limits.statement_bytes bounds the text of one message',
     ),
+  preparedFull: () =>
+    refusal(
+      'statement-too-large',
+      'the prepared statements of this session take too much memory',
+      'each session may keep a bounded amount of text',
+      '53200',
+      'close prepared statements that are not needed any more',
+    ),
   catalogStale: () =>
     refusal(
       'catalog-stale',

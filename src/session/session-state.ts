@@ -1,14 +1,24 @@
 /** What both directions of one session share after log-in. Plain state; the rules stand in frontend and backend files. */
 import type { SearchPath } from '../resolve/types.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
-import { AnswerQueue } from './answers.js';
+import { type Answer, AnswerQueue } from './answers.js';
 import { NameTable } from './name-table.js';
 import { PathSettings } from './path-settings.js';
 import type { Portal, Prepared } from './prepared.js';
 
+/** Bounds the memory of a session; a Parse beyond it is refused. */
+const MAX_PREPARED_BYTES = 32 * 1024 * 1024;
+/** Cursors WITH HOLD that are remembered; beyond it all are forgotten, and a FETCH from one is refused. */
+const MAX_PORTALS = 10_000;
+
+/** Roughly what a prepared statement takes, its plan included. */
+function weightOf({ text, parse }: Prepared): number {
+  return 1024 + 2 * text.auditText.length + 3 * (parse?.sql.length ?? 0);
+}
+
 export class SessionState {
   readonly answers = new AnswerQueue();
-  readonly statements = new NameTable<Prepared>();
+  readonly statements = new NameTable<Prepared>(weightOf);
   readonly portals = new NameTable<Portal>();
   readonly path: PathSettings;
   transactionStatus: TransactionStatus = 'I';
@@ -18,13 +28,32 @@ export class SessionState {
   failed = false;
   /** Statements on their way that change the search path when they succeed. */
   unsettledPath = 0;
-  /** A COPY was sent and the server has not said yet whether data may come. */
-  copyAwaited = false;
+  /**
+   * Counts the stretches between Syncs and Queries: behind a failure the server skips the rest of its own stretch, and
+   * reads the next.
+   */
+  batch = 1;
+  /**
+   * A COPY was sent, and the server has not said yet whether data may come, or how it ended. What the client sends
+   * meanwhile waits, since a server that reads COPY data ignores a Sync that one that does not would answer.
+   */
+  copyAwaited: Answer | undefined;
   /** The server reads COPY data. */
   copyIn = false;
 
   constructor(path: SearchPath) {
     this.path = new PathSettings(path);
+  }
+
+  /** What the client has prepared takes as much of the proxy's memory as one session may have. */
+  get preparedFull(): boolean {
+    return this.statements.weight > MAX_PREPARED_BYTES;
+  }
+
+  /** A transaction has ended, and portals with it, save those that DECLARE made WITH HOLD. */
+  endPortals(): void {
+    const full = this.portals.size > MAX_PORTALS;
+    this.portals.forget((portal) => full || !portal.declared);
   }
 
   /** What a statement sent now is resolved against may still change by answers under way. */

@@ -33,6 +33,7 @@ const ALLOWED_SETTINGS: ReadonlySet<string> = new Set([
   'lock_timeout',
   'idle_in_transaction_session_timeout',
   'search_path',
+  'standard_conforming_strings',
 ]);
 
 /** Spellings that pg_char_to_encoding (src/common/encnames.c) takes for UTF8: it drops all but letters and digits. */
@@ -79,6 +80,9 @@ export function governStartup(parameters: readonly (readonly [string, string])[]
   }
   // INVARIANT(utf8-session): the lexer reads UTF-8, so the server must read the same; its default may be another.
   if (!seen.has('client_encoding')) upstream.set('client_encoding', 'UTF8');
+  // INVARIANT(standard-strings): from the startup packet it is what RESET and DISCARD ALL go back to, whatever ALTER ROLE
+  // or the server's configuration say (PGC_S_CLIENT in src/include/utils/guc.h).
+  if (!seen.has('standard_conforming_strings')) upstream.set('standard_conforming_strings', 'on');
   return { ok: true, startup: { parameters: upstream, protocolOptions } };
 }
 
@@ -88,6 +92,11 @@ function checkSetting(name: string, value: string): StartupProblem | undefined {
   if (!ALLOWED_SETTINGS.has(folded)) return notAllowed(name).problem;
   if (folded === 'client_encoding' && !isUtf8(value))
     return { code: 'client-encoding-not-utf8', message: 'a governed session must use client_encoding UTF8' };
+  if (folded === 'standard_conforming_strings' && !/^(on|true|yes|1)$/i.test(value))
+    return {
+      code: 'startup-setting-not-allowed',
+      message: 'a governed session must have standard_conforming_strings on',
+    };
   return undefined;
 }
 

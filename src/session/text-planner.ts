@@ -103,8 +103,8 @@ export class TextPlanner {
     return this.facts;
   }
 
-  /** Call when the message is done with. */
-  private forget(): void {
+  /** Call when the message is done with: what was awaited was for that message alone. */
+  forget(): void {
     this.ready = undefined;
     this.refreshed = false;
     this.contextKnown = false;

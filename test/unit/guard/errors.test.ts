@@ -57,9 +57,30 @@ describe('errors of governed sessions carry no value', () => {
     },
   );
 
-  test('RAISE with a harmless SQLSTATE is known by its source file', () => {
-    const result = scrubbed('error-response', { S: 'ERROR', C: '42501', M: canary, F: 'pl_exec.c' });
-    expect(result['M']).not.toContain(canary);
+  test('RAISE with a harmless SQLSTATE is known by its source file, and its names go too', () => {
+    const names = { s: canary, t: canary, c: canary, d: canary, n: canary };
+    const result = scrubbed('error-response', {
+      S: 'ERROR',
+      C: '42501',
+      M: canary,
+      F: 'pl_exec.c',
+      P: '1',
+      ...names,
+    });
+    expect(JSON.stringify(result)).not.toContain(canary);
+  });
+
+  test.each([
+    [
+      'a statement that a function made up',
+      { C: '42703', P: '3', W: 'PL/pgSQL function f() line 1', q: canary },
+    ],
+    ['a foreign server', { C: '42P01', P: '3', W: 'remote SQL command: x' }],
+    ['a function given a text it cannot read', { C: '42601' }],
+    ['a cast to regclass', { C: '42P01' }],
+  ])('the message of an error from inside is replaced: %s', (_name, fields) => {
+    const result = scrubbed('error-response', { S: 'ERROR', M: canary, ...fields });
+    expect(JSON.stringify(result)).not.toContain(canary);
   });
 
   test('RAISE NOTICE and RAISE WARNING are replaced, other notices stay', () => {

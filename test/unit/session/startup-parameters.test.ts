@@ -31,11 +31,12 @@ describe('what a governed session may bring', () => {
     expect(governStartup([user, pair])).toMatchObject({ ok: false, problem: { code } });
   });
 
-  test('client_encoding is always stated, and protocol options are kept apart', () => {
+  test('client_encoding and standard strings are always stated, and protocol options are kept apart', () => {
     const outcome = governStartup([user, ['_pq_.x', '1']]);
     expect(outcome.ok && [...outcome.startup.parameters]).toEqual([
       ['user', 'ann'],
       ['client_encoding', 'UTF8'],
+      ['standard_conforming_strings', 'on'],
     ]);
     expect(outcome.ok && outcome.startup.protocolOptions).toEqual(['_pq_.x']);
   });
