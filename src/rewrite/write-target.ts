@@ -397,7 +397,7 @@ function filled(snippet: Node, expression: Node): Node {
     if (typeof node !== 'object' || node === null) continue;
     const parameter = (node as { ParamRef?: { number?: number } }).ParamRef;
     if (parameter?.number === placeholder) found = node as Record<string, unknown>;
-    pending.push(...Object.values(node));
+    pending.push(...(Object.values(node) as unknown[]));
   }
   if (found === undefined) throw new Error('the snippet has no place for the expression');
   delete found['ParamRef'];
