@@ -11,7 +11,8 @@ import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
-import { fromItemParser } from '../rewrite/from-item.js';
+import type { WriteStatement } from '../rewrite/write-target.js';
+import { fromItemParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
@@ -132,11 +133,12 @@ export function draftPlan(
   if (shape !== undefined) return refused(shape, facts);
   const outcome = resolve(statement, context.catalog, session.searchPath);
   if (!outcome.ok) return resolveRefusal(outcome.problem, facts);
-  return draftQuery(outcome.resolved, session, context, parser, facts);
+  return draftQuery(outcome.resolved, parts.body, session, context, parser, facts);
 }
 
 function draftQuery(
   resolved: ResolvedStatement,
+  body: Node | undefined,
   session: SessionFacts,
   context: EnforceContext,
   parser: Pick<Parser, 'parse'>,
@@ -148,16 +150,20 @@ function draftQuery(
   if (!functions.ok) return refused(functions.refusal, withTables);
   const relations = decideRelations(resolved, session, context.policy);
   if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
-  const facts = dataFacts(resolved, relations.guarded, withTables, session, context);
-  const reading = readColumns(resolved, relations.guarded);
+  const involved = new Map([...relations.guarded, ...relations.written]);
+  const facts = dataFacts(resolved, involved, withTables, session, context);
+  const reading = readColumns(resolved, involved);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
+    written: relations.written,
+    write: writeStatement(body),
     actor: session.actor,
     qualifyFunctions: functions.qualify,
     parseFromItem: fromItemParser(parser, verifyLimits),
+    parseSelect: selectParser(parser, verifyLimits),
   });
   if (!rewrite.ok) {
     const refusal = refuse('shape-not-supported', {
@@ -171,11 +177,19 @@ function draftQuery(
   return {
     kind: 'edit',
     edits: rewrite.edits,
-    rewritten: relations.guarded.size > 0,
+    rewritten: involved.size > 0,
     facts: full,
     intended: rewrite.intended.root,
     reusable: true,
   };
+}
+
+function writeStatement(body: Node | undefined): WriteStatement | undefined {
+  if (body === undefined) return undefined;
+  if ('InsertStmt' in body) return { kind: 'insert', node: body.InsertStmt };
+  if ('UpdateStmt' in body) return { kind: 'update', node: body.UpdateStmt };
+  if ('DeleteStmt' in body) return { kind: 'delete', node: body.DeleteStmt };
+  return undefined;
 }
 
 function dataFacts(

@@ -7,7 +7,13 @@ import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
 import type { Refusal, SessionFacts } from './types.js';
 
 export type RelationsOutcome =
-  | { readonly ok: true; readonly guarded: ReadonlyMap<number, ProtectedDecision> }
+  | {
+      readonly ok: true;
+      /** Protected relations that are read, by use id. */
+      readonly guarded: ReadonlyMap<number, ProtectedDecision>;
+      /** Protected relations that are written. */
+      readonly written: ReadonlyMap<number, ProtectedDecision>;
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** The decision for one relation; system catalogs are not the policy's business. */
@@ -29,13 +35,14 @@ export function decideRelation(
   return policy.decide(session.role, session.purpose, use.relation.oid);
 }
 
-/** Decides on every relation; deny wins, and a write to a protected one is refused. */
+/** Decides on every relation; deny wins. */
 export function decideRelations(
   resolved: ResolvedStatement,
   session: SessionFacts,
   policy: BoundPolicy,
 ): RelationsOutcome {
   const guarded = new Map<number, ProtectedDecision>();
+  const written = new Map<number, ProtectedDecision>();
   for (const use of resolved.relations) {
     const decision = decideRelation(use, session, policy);
     const name = `${use.relation.schema}.${use.relation.name}`;
@@ -55,20 +62,31 @@ export function decideRelations(
         if (writes && isSystemCatalog(use.relation)) return { ok: false, refusal: writeRefusal(name) };
         break;
       case 'protected':
-        if (writes) return { ok: false, refusal: writeRefusal(name) };
+        if (writes) {
+          if (!writable(use)) return { ok: false, refusal: writeRefusal(name) };
+          written.set(use.id, decision);
+          break;
+        }
         if (use.tableSample) return { ok: false, refusal: sampleRefusal(name) };
         guarded.set(use.id, decision);
         break;
     }
   }
-  return { ok: true, guarded };
+  return { ok: true, guarded, written };
+}
+
+/** A view would pass the write on to tables whose guards it does not know. */
+function writable({ purpose, relation }: RelationUse): boolean {
+  const kinds: readonly string[] = ['insert', 'update', 'delete', 'copy-from'];
+  return kinds.includes(purpose) && (relation.kind === 'table' || relation.kind === 'partitioned-table');
 }
 
 function writeRefusal(name: string): Refusal {
   return refuse('write-not-supported', {
-    message: `writing to protected relation "${name}" is not supported for governed sessions yet`,
-    detail: 'this version masks and filters what is read; writes to protected tables come with a later one',
-    hint: 'write through an exempt session, or write to tables that the policy does not protect',
+    message: `this write to protected relation "${name}" is not supported for governed sessions`,
+    detail:
+      'INSERT, UPDATE, DELETE and COPY FROM STDIN of tables are; MERGE, TRUNCATE and writes through views are not',
+    hint: 'write to the table with INSERT, UPDATE or DELETE',
     rule: 'pgveil:writes',
   });
 }

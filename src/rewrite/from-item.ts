@@ -1,5 +1,5 @@
-/** Parses a derived table of ours, to put it into the intended tree. */
-import type { Node } from '@pgsql/types';
+/** Parses pieces of SQL of ours, to put them into the intended tree. */
+import type { Node, SelectStmt } from '@pgsql/types';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import type { ByteString, SqlLimits } from '../sql/types.js';
@@ -10,12 +10,28 @@ export function fromItemParser(
   limits: SqlLimits,
 ): (text: ByteString) => Node | undefined {
   return (text) => {
-    const lexed = lex(`SELECT 1 FROM ${text} AS x` as ByteString, limits);
-    if (!lexed.ok) return undefined;
-    const outcome = parser.parse(lexed.lexed);
-    if (!outcome.ok || outcome.statements.length !== 1) return undefined;
-    const node = outcome.statements[0]!.node;
-    const items = 'SelectStmt' in node ? (node.SelectStmt.fromClause ?? []) : [];
+    const items = select(parser, limits, `SELECT 1 FROM ${text} AS x`)?.fromClause ?? [];
     return items.length === 1 ? items[0] : undefined;
   };
+}
+
+/** A function from `SELECT list [WHERE condition]` to its parts; undefined when it does not parse as one. */
+export function selectParser(
+  parser: Pick<Parser, 'parse'>,
+  limits: SqlLimits,
+): (text: ByteString) => { readonly targets: readonly Node[]; readonly where: Node | undefined } | undefined {
+  return (text) => {
+    const statement = select(parser, limits, text);
+    if (statement === undefined) return undefined;
+    return { targets: statement.targetList ?? [], where: statement.whereClause };
+  };
+}
+
+function select(parser: Pick<Parser, 'parse'>, limits: SqlLimits, text: string): SelectStmt | undefined {
+  const lexed = lex(text as ByteString, limits);
+  if (!lexed.ok) return undefined;
+  const outcome = parser.parse(lexed.lexed);
+  if (!outcome.ok || outcome.statements.length !== 1) return undefined;
+  const node = outcome.statements[0]!.node;
+  return 'SelectStmt' in node ? node.SelectStmt : undefined;
 }

@@ -39,6 +39,18 @@ export function guardSql(
   return { joins, condition: conditions.join(' AND ') };
 }
 
+/** All guards of one relation as a single expression over a row of it, for where no join can stand (UPDATE, DELETE). */
+export function scalarGuard(
+  relation: Relation,
+  alias: string,
+  guards: readonly RowGuard[],
+  actor: ReadonlyMap<string, string>,
+): string {
+  const { joins, condition } = guardSql(relation, alias, guards, actor);
+  if (joins === '') return condition;
+  return `((SELECT true FROM (SELECT 1) pgveil_o${joins} WHERE ${condition} LIMIT 1) IS TRUE)`;
+}
+
 function oneGuard(
   relation: Relation,
   alias: string,

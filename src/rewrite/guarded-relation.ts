@@ -36,7 +36,7 @@ export function guardedRelation(
 ): readonly Piece[] {
   const guard = guardSql(relation, innerAlias, decision.guards, options.actor);
   const columns = relation.columns.map(
-    (column) => `${columnValue(column, decision, guard.condition)} AS ${identifier(column.name)}`,
+    (column) => `${columnValue(column, decision, innerAlias, guard.condition)} AS ${identifier(column.name)}`,
   );
   for (const name of options.systemColumns) {
     columns.push(`${innerAlias}.${identifier(name)} AS ${identifier(name)}`);
@@ -71,10 +71,19 @@ export function isBareColumn(attnum: number, decision: ProtectedDecision): boole
   return decision.guards.length === 0 || decision.linkable.has(attnum);
 }
 
-function columnValue(column: Column, decision: ProtectedDecision, condition: string): string {
+/**
+ * What the client gets for one column: bare, masked, NULL, and NULL where the row's condition does not hold.
+ * `alias` is the spelled name of the base relation there.
+ */
+export function columnValue(
+  column: Column,
+  decision: ProtectedDecision,
+  alias: string,
+  condition: string,
+): string {
   // FAIL-CLOSED: a column without a decision is denied.
   const rule: ColumnDecision = decision.columns.get(column.attnum) ?? { kind: 'denied', label: undefined };
-  const base = columnOf(innerAlias, column);
+  const base = columnOf(alias, column);
   const nothing = `NULL::${safeTypeName(column.baseType)}`;
   switch (rule.kind) {
     case 'denied':

@@ -10,7 +10,7 @@ import type { RelationUse, ResolvedStatement, TokenSpan } from '../resolve/types
 import type { LexedText } from '../sql/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import type { Piece } from './edits.js';
-import { isBareColumn, type ProtectedDecision, innerAlias } from './guarded-relation.js';
+import { isBareColumn, type ProtectedDecision } from './guarded-relation.js';
 import { columnByNumber, columnOf } from './names.js';
 
 /** Which constants keep a comparison with a column of this type inside one leakproof operator, by pg_type.typname. */
@@ -30,12 +30,17 @@ const leakproofConstants: Readonly<Record<string, { readonly integers: boolean; 
 const comparisons = new Set(['=', '<', '>', '<=', '>=']);
 const mirrored: Readonly<Record<string, string>> = { '=': '=', '<': '>', '>': '<', '<=': '>=', '>=': '<=' };
 
-/** The conjuncts of the client's query that may be repeated inside the derived table of `use`. */
-export function hoistedConjuncts(
-  resolved: ResolvedStatement,
-  use: RelationUse,
-  decision: ProtectedDecision,
-): readonly (readonly Piece[])[] {
+/** The relation that conditions are hoisted for, and how it is called where the copies go. */
+export interface HoistTarget {
+  readonly resolved: ResolvedStatement;
+  readonly use: RelationUse;
+  readonly decision: ProtectedDecision;
+  readonly alias: string;
+}
+
+/** The conjuncts of the client's query that may be repeated where the rows of `use` are guarded. */
+export function hoistedConjuncts(target: HoistTarget): readonly (readonly Piece[])[] {
+  const { resolved, use, decision } = target;
   // Under an outer join's nullable side a WHERE condition may keep rows that the copy would remove; without a value
   // guard the planner pushes the client's own condition down by itself.
   if (use.nullable || decision.guards.length === 0 || use.hasColumnAliases) return [];
@@ -43,27 +48,23 @@ export function hoistedConjuncts(
   if (level === undefined) return [];
   const out: (readonly Piece[])[] = [];
   for (const conjunct of level.conjuncts) {
-    const pieces = hoist(resolved, use, decision, conjunct);
+    const pieces = hoist(target, conjunct);
     if (pieces !== undefined) out.push(pieces);
   }
   return out;
 }
 
-function hoist(
-  resolved: ResolvedStatement,
-  use: RelationUse,
-  decision: ProtectedDecision,
-  conjunct: Node,
-): readonly Piece[] | undefined {
+function hoist(target: HoistTarget, conjunct: Node): readonly Piece[] | undefined {
   if (!('A_Expr' in conjunct)) return undefined;
   const expression = conjunct.A_Expr;
   const operator = operatorName(expression);
   if (operator === undefined || !comparisons.has(operator)) return undefined;
+  const { resolved } = target;
   const { lexed } = resolved.statement;
   switch (expression.kind) {
     case 'AEXPR_OP': {
-      const left = guardedColumn(resolved, use, decision, expression.lexpr);
-      const right = left ?? guardedColumn(resolved, use, decision, expression.rexpr);
+      const left = guardedColumn(target, expression.lexpr);
+      const right = left ?? guardedColumn(target, expression.rexpr);
       if (right === undefined) return undefined;
       const other = left === undefined ? expression.lexpr : expression.rexpr;
       const constant = constantSpan(resolved, other, right.type);
@@ -72,7 +73,7 @@ function hoist(
       return [toByteString(`(${right.text} OPERATOR(pg_catalog.${spelled}) `), constant, toByteString(')')];
     }
     case 'AEXPR_IN': {
-      const column = guardedColumn(resolved, use, decision, expression.lexpr);
+      const column = guardedColumn(target, expression.lexpr);
       if (column === undefined || operator !== '=') return undefined;
       const items = listItems(expression.rexpr);
       const spans = items.map((item) => constantSpan(resolved, item, column.type));
@@ -95,9 +96,7 @@ function hoist(
 }
 
 function guardedColumn(
-  resolved: ResolvedStatement,
-  use: RelationUse,
-  decision: ProtectedDecision,
+  { resolved, use, decision, alias }: HoistTarget,
   node: Node | undefined,
 ): { readonly text: string; readonly type: string } | undefined {
   if (node === undefined || !('ColumnRef' in node)) return undefined;
@@ -110,7 +109,7 @@ function guardedColumn(
   if (leakproofConstants[column.baseTypeName] === undefined || column.typeOid !== column.baseTypeOid) {
     return undefined;
   }
-  return { text: columnOf(innerAlias, column), type: column.baseTypeName };
+  return { text: columnOf(alias, column), type: column.baseTypeName };
 }
 
 /** The one token of a literal or parameter that keeps the comparison inside the column's own type. */

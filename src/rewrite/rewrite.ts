@@ -11,21 +11,27 @@ import { rewriteColumnRefs } from './column-refs.js';
 import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, pieceText } from './edits.js';
 import { rewriteGroupBy } from './group-by.js';
-import { guardedRelation, type ProtectedDecision } from './guarded-relation.js';
+import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
 import { IntendedTree } from './intended-tree.js';
 import { rewriteLocking } from './locking.js';
 import { relationName } from './names.js';
+import { rewriteWrite, type WriteInput, type WriteStatement } from './write-target.js';
 
 export interface RewriteInput {
   readonly resolved: ResolvedStatement;
   /** Decisions by use id; a use without one is written schema-qualified and otherwise left alone. */
   readonly guarded: ReadonlyMap<number, ProtectedDecision>;
+  /** The same for protected relations that the statement writes. */
+  readonly written: ReadonlyMap<number, ProtectedDecision>;
   readonly actor: ReadonlyMap<string, string>;
   /** Calls of built-in functions that a user's function of the same name could take over: token to qualify. */
   readonly qualifyFunctions: readonly { readonly node: object; readonly token: number }[];
   /** Parses `SELECT 1 FROM …` snippets of ours; undefined when the snippet does not parse, a bug. */
   readonly parseFromItem: (text: ByteString) => Node | undefined;
+  readonly parseSelect: WriteInput['parseSelect'];
+  /** The write that the statement is or wraps. */
+  readonly write: WriteStatement | undefined;
 }
 
 export type RewriteOutcome =
@@ -64,7 +70,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     const pieces = guardedRelation(use.relation, decision, {
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
-      hoisted: hoistedConjuncts(resolved, use, decision),
+      hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
       locking: locking.rewrite.inner.get(use.id) ?? [],
       systemColumns: system.names,
     });
@@ -88,6 +94,17 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     edits.push({ first: token, end: token, pieces: [toByteString('pg_catalog.')] });
     const call = intended.of(node) as { funcname?: Node[] };
     call.funcname = [{ String: { sval: 'pg_catalog' } }, ...(call.funcname ?? [])];
+  }
+  for (const [id, decision] of input.written) {
+    const use = resolved.relations[id]!;
+    if (use.purpose === 'copy-from') continue;
+    const { write, actor, parseSelect } = input;
+    if (write?.node.relation !== use.node)
+      return { ok: false, reason: 'this form of write', hint: 'send it on its own' };
+    const outcome = rewriteWrite({ resolved, use, decision, statement: write, actor, parseSelect });
+    if (!outcome.ok) return outcome;
+    edits.push(...outcome.rewrite.edits);
+    outcome.rewrite.intend(intended);
   }
   // Last, so that they see the copies in their final places.
   groupBy.intend(intended);

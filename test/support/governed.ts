@@ -85,6 +85,8 @@ export interface Governed {
     values?: readonly unknown[],
     rowMode?: 'array',
   ): Promise<pg.QueryResult>;
+  /** The login's own connection, past enforcement: what is stored really. */
+  raw(sql: string, role: 'support' | 'marketing'): Promise<pg.QueryResult>;
   /** Reads the catalog and binds the policy again, after DDL. */
   refresh(): Promise<void>;
   close(): Promise<void>;
@@ -141,6 +143,7 @@ export async function governed(
       ...facts,
     }),
     plan,
+    raw: (sql, role) => clients[role].query(sql),
     async run(sql, session, values, rowMode) {
       const { plans } = await plan(sql, session);
       const texts = plans.map((each) => {
