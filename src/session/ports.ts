@@ -18,6 +18,8 @@ export interface SessionLimits {
   /** From the accepted connection to a whole startup packet. */
   readonly startupTimeoutMs: number;
   readonly cancelRequests: number;
+  /** After log-in, how long the rest of a message may be quiet that is being gathered in memory. */
+  readonly stalledMessageMs: number;
 }
 
 export const defaultLimits: SessionLimits = {
@@ -27,6 +29,7 @@ export const defaultLimits: SessionLimits = {
   authTimeoutMs: 10_000,
   startupTimeoutMs: 10_000,
   cancelRequests: 100,
+  stalledMessageMs: 60_000,
 };
 
 /** One statement as the metrics see it. No text, no user, no value. */

@@ -19,6 +19,9 @@ export interface Listener {
   close(options: { readonly graceMs: number }): Promise<void>;
 }
 
+/** Connections beyond the limit that may still say why they came: a cancel request is always heard. */
+const HANDSHAKES_BEYOND = 200;
+
 /** Resolves when connections are accepted; rejects when the address cannot be had. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<Session>();
@@ -36,8 +39,16 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     endCancel: () => cancels--,
   };
   const server = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    // Those that have not said yet who they are count too: without a bound they would cost memory and file descriptors.
+    if (sessions.size >= options.limits.connections + HANDSHAKES_BEYOND) {
+      socket.destroy();
+      return;
+    }
     sessions.add(new Session(socket, host));
   });
+  const stalled = setInterval(() => {
+    for (const session of [...sessions]) session.endIfStalled();
+  }, options.limits.stalledMessageMs / 2).unref();
   server.listen(options.port, options.host);
   await once(server, 'listening');
   server.on('error', (error) => options.logger.error({ err: error }, 'the listening socket failed'));
@@ -50,6 +61,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     },
     close: async ({ graceMs }) => {
       server.close();
+      clearInterval(stalled);
       const empty = new Promise<void>((resolve) => {
         emptied = resolve;
         if (sessions.size === 0) resolve();

@@ -53,6 +53,8 @@ export interface SessionHost {
 type Phase = 'startup' | 'connecting' | 'login' | 'probe' | 'ready' | 'closed';
 type Admitted = Extract<Admission, { ok: true }>;
 
+/** What a framer keeps of a message whose header is not complete. */
+const HEADER_BYTES = 5;
 const terminateFrame = encodeFrontend({ kind: 'terminate' });
 
 export class Session {
@@ -83,6 +85,9 @@ export class Session {
   private terminating = false;
   private flushWanted = false;
   private draining = false;
+  /** Counts what has come from the client, and what had at the last look of `endIfStalled`. */
+  private reads = 0;
+  private readsSeen = -1;
   private serverEnded = false;
 
   constructor(socket: net.Socket, host: SessionHost) {
@@ -115,6 +120,19 @@ export class Session {
     this.guarded(() => this.settle());
   }
 
+  /**
+   * Called now and then: a client that has stopped in the middle of a message holds its memory for nothing. COPY data
+   * passes through in pieces, so it may stop where it likes.
+   */
+  endIfStalled(): void {
+    if (this.phase !== 'ready' || this.toUpstream.congested) return;
+    const { midMessage, bufferedBytes } = this.clientFramer;
+    const gathering = midMessage && bufferedBytes > HEADER_BYTES;
+    if (gathering && this.reads === this.readsSeen)
+      this.fatal('protocol-violation', 'the rest of a message did not come');
+    this.readsSeen = gathering ? this.reads : -1;
+  }
+
   /** Ends now. */
   shutDown(): void {
     this.fatal('shutting-down', 'the proxy is shutting down');
@@ -122,6 +140,7 @@ export class Session {
 
   private fromClient(bytes: Buffer): void {
     if (this.phase === 'closed') return;
+    this.reads++;
     this.ports.observer.bytes('from-client', bytes.length);
     if (this.phase === 'startup') this.startupBytes(bytes);
     else {

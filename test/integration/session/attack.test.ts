@@ -346,8 +346,35 @@ describe.each(postgresVersions)('a hostile client on PostgreSQL %i', (version) =
     },
   );
 
-  const oid = Buffer.alloc(4);
-  oid.writeUInt32BE(1299); // now()
+  test('a message whose rest does not come ends the session; COPY data may stop anywhere', async () => {
+    const bounded = await s.startProxy(db, { limits: { stalledMessageMs: 100 } });
+    const login = () => s.RawClient.login(bounded, as('crm_support'), passwords.crm_support);
+    const half = await login();
+    half.socket.write(Buffer.from('Q\0\0\0\x20SELECT', 'latin1'));
+    expect(s.transcript(await half.untilClosed())).toEqual(['error 08P01']);
+    const quiet = await login();
+    quiet.send(query('COPY t FROM STDIN'));
+    await quiet.until('copy-in-response');
+    quiet.socket.write(Buffer.from('d\0\0\0\x061', 'latin1'));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    quiet.socket.write('\n');
+    quiet.send(copyDone);
+    expect(await lines(quiet, 1)).toEqual(['copy-in-response', 'complete COPY 1', 'ready I']);
+    await bounded.stop();
+  });
+
+  test('connections that say nothing are bounded', async () => {
+    const bounded = await s.startProxy(db, { limits: { connections: 1, startupTimeoutMs: 400 } });
+    const silent = await Promise.all(Array.from({ length: 230 }, () => s.RawClient.open(bounded)));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(bounded.connections).toBe(201);
+    expect(silent.filter((client) => client.closed).length).toBe(29);
+    await Promise.all(silent.map((client) => client.untilClosed()));
+    const client = await s.RawClient.login(bounded, as('crm_support'), passwords.crm_support);
+    client.close();
+    await bounded.stop();
+  });
+
   const exempt: readonly [string, readonly (FrontendMessage | Buffer)[], number][] = [
     ['a Flush with a body', [flushWithBody, parse('SELECT 1'), sync, query('SELECT 2')], 2],
     [
