@@ -25,7 +25,6 @@ export type Admission =
       readonly startup: Buffer;
       /** NegotiateProtocolVersion for the client, where its packet asks for one. */
       readonly negotiation: Buffer | undefined;
-      readonly replication: boolean;
     }
   | { readonly ok: false; readonly code: SessionErrorCode; readonly message: string };
 
@@ -65,8 +64,7 @@ export function admit(
       message: 'no entry of the policy\'s "sessions" matches this user, database and address',
     };
   if (rule.exempt) {
-    const replication = message.parameters.some(([name]) => name === 'replication');
-    return { ok: true, rule, startup: raw, negotiation: undefined, replication };
+    return { ok: true, rule, startup: raw, negotiation: undefined };
   }
   // FAIL-CLOSED: without a role nothing can be decided.
   if (rule.role === undefined)
@@ -92,7 +90,7 @@ export function admit(
           unknownOptions: protocolOptions.map(toByteString),
         })
       : undefined;
-  return { ok: true, rule, startup, negotiation, replication: false };
+  return { ok: true, rule, startup, negotiation };
 }
 
 export function sessionIdentity(

@@ -298,7 +298,7 @@ export class Session {
   private beginLogin(admission: Admitted): void {
     const { tables } = this.host;
     const { rule } = admission;
-    const isRaw = rule.exempt && (rule.audit === 'connections' || admission.replication);
+    const isRaw = rule.exempt && rule.audit === 'connections';
     const forwardClient = (buffer: Buffer): void => this.toUpstream.add(buffer);
     this.clientFramer = new Framer(
       isRaw ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,

@@ -375,6 +375,15 @@ describe.each(postgresVersions)('a hostile client on PostgreSQL %i', (version) =
     await bounded.stop();
   });
 
+  test('an exempt session is audited by statement whatever it says of replication', async () => {
+    const parameters = { ...as('postgres'), replication: 'false' };
+    const client = await s.RawClient.login(proxy, parameters, passwords.postgres);
+    client.send(query('SELECT 77'));
+    expect(await lines(client, 1)).toEqual(['row-description', 'data-row', 'complete SELECT 1', 'ready I']);
+    expect(texts()).toEqual(['SELECT 77']);
+    client.close();
+  });
+
   const exempt: readonly [string, readonly (FrontendMessage | Buffer)[], number][] = [
     ['a Flush with a body', [flushWithBody, parse('SELECT 1'), sync, query('SELECT 2')], 2],
     [
