@@ -1,22 +1,47 @@
 /** What the audit says of an exempt session's statement: from the lexer alone, so that nothing can fail or be refused. */
+import { LRUCache } from 'lru-cache';
 import { lex } from '../sql/lexer.js';
 import { auditText, shapeId } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
-import type { ByteString, SqlLimits } from '../sql/types.js';
+import type { ByteString, LexedText, SqlLimits } from '../sql/types.js';
 import type { Planner } from './types.js';
 
-const firstWord = /^[a-z]+/i;
+type Description = ReturnType<Planner['describe']>;
 
-/** Audit text without literals; a text that the lexer does not understand is named, never quoted. */
-export function describeText(text: ByteString, limits: SqlLimits): ReturnType<Planner['describe']> {
-  const outcome = lex(text, limits);
-  if (!outcome.ok) return { auditText: '<not understood>', shapeId: '', command: 'UNKNOWN', tags: {} };
-  const { lexed } = outcome;
+const firstWord = /^[a-z]+/i;
+const notUnderstood: Description = {
+  auditText: '<not understood>',
+  shapeId: '',
+  command: 'UNKNOWN',
+  tags: {},
+};
+
+/**
+ * Describes texts; those of one shape share a description, since literals are no part of it.
+ * A text that the lexer does not understand is named, never quoted.
+ */
+export function createDescriber(limits: SqlLimits, entries: number): (text: ByteString) => Description {
+  const shapes = new LRUCache<string, Description>({ max: entries });
+  return (text) => {
+    const outcome = lex(text, limits);
+    if (!outcome.ok) return notUnderstood;
+    const { lexed } = outcome;
+    let description = shapes.get(lexed.shape);
+    if (description === undefined) {
+      description = describeShape(lexed);
+      shapes.set(lexed.shape, description);
+    }
+    if (lexed.trailingComment === undefined) return description;
+    return { ...description, tags: Object.fromEntries(sqlcommenterTags(lexed.trailingComment)) };
+  };
+}
+
+function describeShape(lexed: LexedText): Description {
   const start = lexed.tokens.length === 0 ? 0 : lexed.tokens.start(0);
   return {
     auditText: auditText(lexed),
     shapeId: shapeId(lexed),
     command: firstWord.exec(lexed.text.slice(start, start + 32))?.[0].toUpperCase() ?? 'EMPTY',
-    tags: Object.fromEntries(sqlcommenterTags(lexed.trailingComment)),
+    tags: {},
   };
 }

@@ -12,7 +12,7 @@ import type { Parser } from '../sql/parse.js';
 import { auditText, shapeId } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
 import type { LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
-import { describeText } from './describe.js';
+import { createDescriber } from './describe.js';
 import { draftPlan, enforce, finishPlan, parseRewritten, type PlanDraft, verified } from './enforce.js';
 import { epochOf } from './epoch.js';
 import { problemPlan, refusedText } from './problem-plan.js';
@@ -48,7 +48,7 @@ const maxGrowthBytes = 2 * 1024 * 1024;
 export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerOptions): Planner {
   const texts = new LRUCache<string, QueryPlan>({ max: cacheEntries });
   const shapes = new LRUCache<string, ShapeEntry>({ max: cacheEntries });
-  const described = new LRUCache<string, ReturnType<Planner['describe']>>({ max: cacheEntries });
+  const describe = createDescriber(limits, cacheEntries);
 
   function plan(
     sql: Uint8Array,
@@ -102,15 +102,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
   return {
     plan,
     epoch: epochOf,
-    describe(sql) {
-      const text = fromBytes(sql);
-      if (text.length > cachedTextBytes) return describeText(text, limits);
-      const known = described.get(text);
-      if (known !== undefined) return known;
-      const fresh = describeText(text, limits);
-      described.set(text, fresh);
-      return fresh;
-    },
+    describe: (sql) => describe(fromBytes(sql)),
   };
 }
 

@@ -4,7 +4,8 @@
  * INVARIANT(metric-labels): labels hold words of the policy or of pgveil only, never SQL, users or values, and their
  * number is bounded.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { CounterTally, HistogramTally, registerHistogram } from './tally.js';
 
 export type Decision = 'forward' | 'rewrite' | 'deny' | 'observe';
 export type ConnectionState = 'startup' | 'idle' | 'active' | 'draining';
@@ -59,8 +60,20 @@ const MAX_LABEL_CHARS = 64;
 export function createMetrics(build: { readonly version: string }, sources: MetricSources = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const tallies: CounterTally[] = [];
+  const tally = (child: Counter.Internal): CounterTally => {
+    const made = new CounterTally(child);
+    tallies.push(made);
+    return made;
+  };
   const counter = (name: string, help: string, labelNames: string[] = []) =>
-    new Counter({ name, help, labelNames, registers });
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect: () => tallies.forEach((each) => each.flush()),
+    });
   const gauge = (name: string, help: string, read?: () => number | undefined) =>
     new Gauge({
       name,
@@ -81,19 +94,25 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     'decision',
     'role',
   ]);
-  const statementSeconds = new Histogram({
-    name: 'pgveil_statement_seconds',
-    help: 'From a statement’s arrival to the end of its result',
-    buckets: STATEMENT_BUCKETS,
-    registers,
-  });
-  const enforceSeconds = new Histogram({
-    name: 'pgveil_enforce_seconds',
-    help: 'Time to decide and rewrite a statement',
-    labelNames: ['cache'],
-    buckets: ENFORCE_BUCKETS,
-    registers,
-  });
+  const statementSeconds = new HistogramTally(STATEMENT_BUCKETS);
+  registerHistogram(
+    registry,
+    'pgveil_statement_seconds',
+    'From a statement’s arrival to the end of its result',
+    undefined,
+    new Map([['', statementSeconds]]),
+  );
+  const enforceSeconds = {
+    hit: new HistogramTally(ENFORCE_BUCKETS),
+    miss: new HistogramTally(ENFORCE_BUCKETS),
+  };
+  registerHistogram(
+    registry,
+    'pgveil_enforce_seconds',
+    'Time to decide and rewrite a statement',
+    'cache',
+    new Map(Object.entries(enforceSeconds)),
+  );
   const rowsReturned = counter('pgveil_rows_returned_total', 'Rows returned to clients, by role', ['role']);
   const masked = counter('pgveil_masked_columns_total', 'Columns shown masked, by label', ['label']);
   const denied = counter('pgveil_denied_total', 'Refused statements, by reason', ['reason']);
@@ -177,25 +196,24 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     draining: connections.labels('draining'),
   };
   for (const state of Object.values(states)) state.set(0);
-  const enforceChildren = { hit: enforceSeconds.labels('hit'), miss: enforceSeconds.labels('miss') };
-  const byteChildren: Readonly<Record<Direction, Counter.Internal>> = {
-    from_client: bytes.labels('from_client'),
-    to_client: bytes.labels('to_client'),
-    from_upstream: bytes.labels('from_upstream'),
-    to_upstream: bytes.labels('to_upstream'),
+  const byteChildren: Readonly<Record<Direction, CounterTally>> = {
+    from_client: tally(bytes.labels('from_client')),
+    to_client: tally(bytes.labels('to_client')),
+    from_upstream: tally(bytes.labels('from_upstream')),
+    to_upstream: tally(bytes.labels('to_upstream')),
   };
   const roles = new Map<string, RoleMetrics>();
-  const maskedChildren = new Map<string, Counter.Internal>();
+  const maskedChildren = new Map<string, CounterTally>();
 
   function makeRole(role: string): RoleMetrics {
     const label = word(role);
-    const decisions: Readonly<Record<Decision, Counter.Internal>> = {
-      forward: statements.labels('forward', label),
-      rewrite: statements.labels('rewrite', label),
-      deny: statements.labels('deny', label),
-      observe: statements.labels('observe', label),
+    const decisions: Readonly<Record<Decision, CounterTally>> = {
+      forward: tally(statements.labels('forward', label)),
+      rewrite: tally(statements.labels('rewrite', label)),
+      deny: tally(statements.labels('deny', label)),
+      observe: tally(statements.labels('observe', label)),
     };
-    const rowCounter = rowsReturned.labels(label);
+    const rowCounter = tally(rowsReturned.labels(label));
     return {
       statement(decision, seconds, rows) {
         decisions[decision].inc();
@@ -215,12 +233,12 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
       }
       return metrics;
     },
-    enforced: (cache, seconds) => enforceChildren[cache].observe(seconds),
+    enforced: (cache, seconds) => enforceSeconds[cache].observe(seconds),
     maskedColumns(labels) {
       for (const label of labels) {
         let child = maskedChildren.get(label);
         if (child === undefined) {
-          child = masked.labels(word(label));
+          child = tally(masked.labels(word(label)));
           maskedChildren.set(label, child);
         }
         child.inc();
