@@ -1,12 +1,12 @@
 /**
- * Everything that speaks to Redis: the client, the shipper that copies the spool into the stream, and the reading of
- * that stream. The only file that imports ioredis. Knows nothing of sessions; never holds anybody up.
+ * The shipper: copies the spool into the Redis stream. Knows nothing of sessions; never holds anybody up.
  *
  * INVARIANT(at-least-once): the cursor moves only behind events that Redis has acknowledged. A batch is one script or
  * one MULTI, so that it is in the stream whole and in order, or not at all; after a lost connection it is sent again,
  * and the copies are recognisable by `uid`.
  */
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { connectRedis, describeRedisError, redisBackoffMs, settingWarnings } from './redis-connection.js';
 import { loadCursor, saveCursor } from './spool-cursor.js';
 import { recordKind, type RawRecord } from './spool-format.js';
 import { SpoolReader, type SpoolPosition } from './spool-reader.js';
@@ -25,7 +25,6 @@ export interface ShipperOptions {
   readonly onWarning: (message: string) => void;
 }
 
-const BACKOFF_MS = { first: 100, longest: 5_000 };
 const COMMAND_TIMEOUT_MS = 10_000;
 const CURSOR_EVERY_MS = 500;
 
@@ -36,21 +35,6 @@ const CURSOR_EVERY_MS = 500;
 const APPEND_SCRIPT = `for i = 2, #ARGV, 3 do
 redis.call('XADD', KEYS[1], '*', 'uid', ARGV[i], 'instance', ARGV[1], 'seq', ARGV[i + 1], 'event', ARGV[i + 2])
 end`;
-
-/** A client that reports instead of throwing, reconnects for ever, and never sends a command twice by itself. */
-function connectRedis(url: string, options: { readonly commandTimeout?: number } = {}): Redis {
-  return new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: 5_000,
-    keepAlive: 10_000,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: (times) =>
-      Math.min(BACKOFF_MS.first * 2 ** Math.min(times, 10), BACKOFF_MS.longest) * (0.75 + Math.random() / 2),
-    ...options,
-  });
-}
 
 export class Shipper {
   readonly #options: ShipperOptions;
@@ -76,7 +60,7 @@ export class Shipper {
     if (warning !== undefined) options.onWarning(warning);
     this.#redis = connectRedis(options.url, { commandTimeout: COMMAND_TIMEOUT_MS });
     this.#redis.on('error', (error: Error) => {
-      this.#lastError = describe(error);
+      this.#lastError = describeRedisError(error);
       // The first attempt fails without a 'close' that follows an 'up', and that too has to be told.
       if (!this.#up) this.#setUp(false, true);
     });
@@ -174,28 +158,28 @@ export class Shipper {
         batch.next.segment !== this.#position.segment || batch.next.offset !== this.#position.offset;
       return moved ? batch : undefined;
     } catch (error) {
-      this.#options.onWarning(`audit spool cannot be read, shipping waits: ${describe(error)}`);
+      this.#options.onWarning(`audit spool cannot be read, shipping waits: ${describeRedisError(error)}`);
       return undefined;
     }
   }
 
   /** False: stopped before Redis took the batch. */
   async #shipUntilDone(events: readonly RawRecord[]): Promise<boolean> {
-    let backoff = BACKOFF_MS.first;
+    let backoff = redisBackoffMs.first;
     while (!this.#isStopping()) {
       if (this.#redis.status === 'ready') {
         try {
           await this.#ship(events);
           return true;
         } catch (error) {
-          this.#lastError = describe(error);
+          this.#lastError = describeRedisError(error);
           this.#options.onWarning(
             `Redis did not take audit events, they stay in the spool and are sent again: ${this.#lastError}`,
           );
         }
       }
       await this.#pause(backoff);
-      backoff = Math.min(backoff * 2, BACKOFF_MS.longest);
+      backoff = Math.min(backoff * 2, redisBackoffMs.longest);
     }
     return false;
   }
@@ -211,7 +195,7 @@ export class Shipper {
         return;
       } catch (error) {
         // The script did not start: an ACL without +eval, or a server where the command was renamed away.
-        if (!/^(NOPERM|ERR unknown command)/.test(describe(error))) throw error;
+        if (!/^(NOPERM|ERR unknown command)/.test(describeRedisError(error))) throw error;
         this.#scriptsForbidden = true;
       }
     }
@@ -244,7 +228,7 @@ export class Shipper {
       spool.deleteBelow(this.#position.segment - retainSegments);
     } catch (error) {
       // Without a saved cursor events are shipped again after a restart, which readers recognise.
-      this.#options.onWarning(`audit cursor cannot be saved: ${describe(error)}`);
+      this.#options.onWarning(`audit cursor cannot be saved: ${describeRedisError(error)}`);
     }
   }
 
@@ -278,94 +262,8 @@ export class Shipper {
       for (const warning of settingWarnings(settings)) this.#options.onWarning(warning);
     } catch (error) {
       this.#options.onWarning(
-        `Redis settings cannot be read (${describe(error)}): make sure that appendonly is yes and maxmemory-policy is noeviction`,
+        `Redis settings cannot be read (${describeRedisError(error)}): make sure that appendonly is yes and maxmemory-policy is noeviction`,
       );
     }
   }
-}
-
-function settingWarnings(settings: ReadonlyMap<string, string>): string[] {
-  const warnings = [];
-  if (settings.get('appendonly') === 'no') {
-    warnings.push(
-      'Redis has appendonly off: events it has acknowledged are lost when it crashes; set "appendonly yes"',
-    );
-  }
-  const policy = settings.get('maxmemory-policy');
-  if (policy?.startsWith('allkeys') === true) {
-    warnings.push(
-      `Redis has maxmemory-policy "${policy}": it may evict the whole audit stream; set "maxmemory-policy noeviction"`,
-    );
-  }
-  return warnings;
-}
-
-/** ioredis puts the command, and so the events, into its errors; only the text of the answer is told. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  const { code } = error as NodeJS.ErrnoException;
-  return error.message === '' ? (code ?? error.name) : error.message;
-}
-
-export interface ReadStreamOptions {
-  readonly url: string;
-  readonly stream: string;
-  readonly from: string;
-  readonly signal: AbortSignal;
-  readonly onWarning?: (message: string) => void;
-}
-
-/** XREAD BLOCK until the signal; survives a Redis that goes away in between. */
-export async function readStream(
-  options: ReadStreamOptions,
-  onEntry: (id: string, fields: ReadonlyMap<string, string>) => void,
-): Promise<void> {
-  const redis = connectRedis(options.url);
-  redis.on('error', () => undefined);
-  const abort = (): void => redis.disconnect();
-  options.signal.addEventListener('abort', abort);
-  try {
-    if (options.signal.aborted) return;
-    await redis.connect();
-    // "$" anew after each answer would miss what arrives between two reads, so it is made an id once.
-    let last = options.from === '$' ? await lastId(redis, options.stream) : options.from;
-    while (!stopped(options.signal)) {
-      try {
-        const answer = await redis.xread('COUNT', 200, 'BLOCK', 2_000, 'STREAMS', options.stream, last);
-        for (const [, entries] of answer ?? []) {
-          for (const [id, fields] of entries) {
-            if (stopped(options.signal)) return;
-            last = id;
-            onEntry(id, fieldMap(fields));
-          }
-        }
-      } catch (error) {
-        if (stopped(options.signal)) return;
-        if (redis.status === 'ready') throw error;
-        options.onWarning?.(`Redis is unreachable, waiting for it: ${describe(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      }
-    }
-  } catch (error) {
-    if (!stopped(options.signal))
-      throw new Error(`audit stream cannot be read: ${describe(error)}`, { cause: error });
-  } finally {
-    options.signal.removeEventListener('abort', abort);
-    redis.disconnect();
-  }
-}
-
-function stopped(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-async function lastId(redis: Redis, stream: string): Promise<string> {
-  const newest = await redis.xrevrange(stream, '+', '-', 'COUNT', 1);
-  return newest[0]?.[0] ?? '0';
-}
-
-function fieldMap(fields: readonly string[]): ReadonlyMap<string, string> {
-  const map = new Map<string, string>();
-  for (let at = 0; at + 1 < fields.length; at += 2) map.set(fields[at]!, fields[at + 1]!);
-  return map;
 }

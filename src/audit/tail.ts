@@ -1,6 +1,6 @@
 /** Follows the audit stream for `pgveil audit tail`. Knows nothing of terminals; format.ts makes lines of events. */
 import type { AuditEvent } from './ocsf.js';
-import { readStream } from './redis.js';
+import { readStream } from './redis-stream.js';
 
 export interface TailOptions {
   readonly url: string;
