@@ -97,3 +97,9 @@ export class AnswerQueue {
     while (this.queue[this.first + 1]?.kind === 'sync') this.queue.splice(this.first + 1, 1);
   }
 }
+
+/** The statement that the server is at. */
+export function currentRun(answer: Answer | undefined): StatementRun | undefined {
+  if (answer?.kind === 'execute') return answer.run;
+  return answer?.kind === 'query' ? (answer.runs[answer.at] ?? undefined) : undefined;
+}

@@ -4,22 +4,22 @@
  */
 import { scrubError } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
-import { toByteString } from '../wire/byte-string.js';
 import { openFrame } from '../wire/codec.js';
 import { parseCommandTag } from '../wire/command-tag.js';
 import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
 import { parameterStatus } from '../wire/messages/parameter-status.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
-import type { Answer } from './answers.js';
+import { type Answer, currentRun } from './answers.js';
+import { failedRuns, withdraw } from './failed-answers.js';
+import { described, shownBy } from './result-guard.js';
 import { changesStructure } from './ddl.js';
 import { settleEffect } from './effects.js';
 import type { Hold } from './hold.js';
-import type { Prepared } from './prepared.js';
 import { isPoisonError, refusalFrame } from './poison.js';
 import { severityOf } from './severity.js';
 import type { SessionState } from './session-state.js';
-import type { RunLedger, StatementRun } from './statement-run.js';
+import type { RunLedger } from './statement-run.js';
 
 const type = backendTypes;
 
@@ -111,7 +111,7 @@ export class Backend implements FrameSink {
         return 'pass';
       case type['copy-out-response']:
         // Of a text with two, the next may take data.
-        if (!this.copiesAgain(answers.head)) this.state.copyAwaited = undefined;
+        if (!this.state.copiesAgain(answers.head)) this.state.copyAwaited = undefined;
         return 'pass';
       default:
         return 'pass';
@@ -133,7 +133,7 @@ export class Backend implements FrameSink {
       }
     }
     this.settled = false;
-    if (!this.copiesAgain(head)) this.copyEnded(head);
+    if (!state.copiesAgain(head)) state.copyEnded(head);
     state.copyIn = false;
     if (!this.to.governed && changesStructure(command)) this.to.ddl();
     if (head.kind === 'query') {
@@ -153,7 +153,7 @@ export class Backend implements FrameSink {
     let head = state.answers.head;
     while (head !== undefined && head.kind !== 'query' && head.kind !== 'sync') {
       this.outOfTurn('the server is ready before it has answered');
-      this.withdraw(head);
+      withdraw(head, state, this.to.ledger);
       state.answers.shift();
       head = state.answers.head;
     }
@@ -173,7 +173,7 @@ export class Backend implements FrameSink {
     }
     this.settled = false;
     state.answers.shift();
-    this.copyEnded(head);
+    state.copyEnded(head);
     state.copyIn = false;
     if (status === 'I') {
       if (state.portals.size > 1) state.endPortals();
@@ -190,7 +190,7 @@ export class Backend implements FrameSink {
     const { state } = this;
     const head = state.answers.head;
     if (this.to.governed) {
-      const shown = this.shownBy(head);
+      const shown = shownBy(head, state);
       // FAIL-CLOSED: a result that belongs to no planned statement is not shown.
       if (shown?.facts === undefined) throw new Error('the server described a result that was not asked for');
       const field = shown.decision === 'observe' ? undefined : findForbiddenField(frame, shown.facts);
@@ -201,7 +201,7 @@ export class Backend implements FrameSink {
     }
     if (head?.kind !== 'describe') return 'pass';
     state.answers.shift();
-    const prepared = this.described(head);
+    const prepared = described(head, state);
     if (prepared !== undefined) prepared.guard.passed = true;
     return head.swallow ? 'drop' : 'pass';
   }
@@ -209,29 +209,9 @@ export class Backend implements FrameSink {
   private noData(): Verdict {
     const answer = this.expect('describe');
     if (answer === undefined) return 'pass';
-    const prepared = this.described(answer);
+    const prepared = described(answer, this.state);
     if (prepared !== undefined) prepared.guard.passed = true;
     return answer.swallow ? 'drop' : 'pass';
-  }
-
-  private described({ target, name }: Extract<Answer, { kind: 'describe' }>): Prepared | undefined {
-    const { statements, portals } = this.state;
-    return target === 'statement' ? statements.actual(name) : portals.actual(name)?.prepared;
-  }
-
-  /** Whose result a RowDescription is: the facts and how they were decided. */
-  private shownBy(head: Answer | undefined): Pick<Prepared, 'facts' | 'decision'> | undefined {
-    if (head?.kind === 'query') {
-      const run = currentRun(head);
-      return run === undefined ? undefined : { facts: run.source, decision: run.record.decision };
-    }
-    if (head?.kind !== 'describe') return undefined;
-    const { statements, portals } = this.state;
-    const prepared = this.described(head);
-    const effect = prepared?.facts?.effect;
-    if (effect?.kind === 'execute') return statements.actual(toByteString(effect.name));
-    if (effect?.kind === 'fetch') return portals.actual(toByteString(effect.name))?.prepared;
-    return prepared;
   }
 
   private error(frame: Buffer): Verdict {
@@ -246,57 +226,18 @@ export class Backend implements FrameSink {
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
     if (!this.settled) {
       if (run !== undefined) run.rows += this.takeRows();
-      const waits = this.failedRuns(head, run, sqlstate).filter((wait) => wait !== undefined);
+      const waits = failedRuns(head, run, sqlstate, this.to.ledger).filter((wait) => wait !== undefined);
       if (waits.length > 0) return this.waitFor(Promise.all(waits));
     }
     this.settled = false;
     state.failed = true;
-    this.copyEnded(head);
+    state.copyEnded(head);
     state.copyIn = false;
     if (head?.kind === 'query')
       for (const one of head.runs.slice(head.at)) settleEffect(one, state, undefined);
-    else for (const answer of state.answers.fail()) this.withdraw(answer);
+    else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
     return this.to.governed ? [scrubError(frame)] : 'pass';
-  }
-
-  /** Ends the statement that failed, and those behind it that will not run. */
-  private failedRuns(
-    head: Answer | undefined,
-    run: StatementRun | undefined,
-    sqlstate: string,
-  ): (Promise<void> | undefined)[] {
-    const { ledger } = this.to;
-    const runs = head?.kind === 'query' ? head.runs.slice(head.at) : run === undefined ? [] : [run];
-    return runs.map((one) =>
-      one.poison === undefined
-        ? ledger.finish(one, 'failure', sqlstate)
-        : ledger.finish(one, 'refused', one.poison.refusal.sqlstate, one.poison.refusal),
-    );
-  }
-
-  /** An answer that will not come: the server skips its message. */
-  private withdraw(answer: Answer): void {
-    const { state } = this;
-    this.copyEnded(answer);
-    if (answer.kind === 'parse' && answer.change !== undefined) state.statements.withdraw(answer.change);
-    if (answer.kind === 'bind') state.portals.withdraw(answer.change);
-    if (answer.kind === 'close') {
-      if (answer.statement !== undefined) state.statements.withdraw(answer.statement);
-      if (answer.portal !== undefined) state.portals.withdraw(answer.portal);
-    }
-    const runs =
-      answer.kind === 'query'
-        ? answer.runs
-        : answer.kind === 'execute' || answer.kind === 'parse'
-          ? [answer.run]
-          : [];
-    for (const run of runs) {
-      if (run === undefined) continue;
-      settleEffect(run, state, undefined);
-      // Already ended for the statement that failed itself; the rest was skipped and nobody waits for its answer.
-      this.to.ledger.finish(run, run.poison === undefined ? 'failure' : 'refused')?.catch(() => undefined);
-    }
   }
 
   private parameter(frame: Buffer): Verdict {
@@ -326,20 +267,6 @@ export class Backend implements FrameSink {
     return this.to.hold.until(promise, goOn, goOn);
   }
 
-  /** A COPY comes behind the statement under way in the same text. */
-  private copiesAgain(head: Answer | undefined): boolean {
-    return (
-      head !== undefined &&
-      head === this.state.copyAwaited &&
-      head.kind === 'query' &&
-      head.runs.some((run, index) => index > head.at && run.record.command === 'COPY')
-    );
-  }
-
-  private copyEnded(answer: Answer | undefined): void {
-    if (answer !== undefined && answer === this.state.copyAwaited) this.state.copyAwaited = undefined;
-  }
-
   /** Undefined only where it does no harm, in an exempt session. */
   private expect<K extends Answer['kind']>(kind: K): Extract<Answer, { kind: K }> | undefined {
     const { answers } = this.state;
@@ -356,9 +283,4 @@ export class Backend implements FrameSink {
     if (this.to.governed) throw new Error(what);
     return 'pass';
   }
-}
-
-function currentRun(answer: Answer | undefined): StatementRun | undefined {
-  if (answer?.kind === 'execute') return answer.run;
-  return answer?.kind === 'query' ? (answer.runs[answer.at] ?? undefined) : undefined;
 }

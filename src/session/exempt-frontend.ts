@@ -8,7 +8,7 @@ import { frontendTypes } from '../wire/message-types.js';
 import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
 import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
-import type { FrontendPorts } from './governed-frontend.js';
+import type { FrontendPorts } from './frontend-ports.js';
 import type { Prepared } from './prepared.js';
 import type { TextDescriptions, Described } from './text-descriptions.js';
 import type { StatementRun } from './statement-run.js';

@@ -56,6 +56,21 @@ export class SessionState {
     this.portals.forget((portal) => full || !portal.declared);
   }
 
+  /** A COPY comes behind the statement under way in the same text. */
+  copiesAgain(head: Answer | undefined): boolean {
+    return (
+      head !== undefined &&
+      head === this.copyAwaited &&
+      head.kind === 'query' &&
+      head.runs.some((run, index) => index > head.at && run.record.command === 'COPY')
+    );
+  }
+
+  /** The answer is the last of a COPY that was awaited, or will not come. */
+  copyEnded(answer: Answer | undefined): void {
+    if (answer !== undefined && answer === this.copyAwaited) this.copyAwaited = undefined;
+  }
+
   /** What a statement sent now is resolved against may still change by answers under way. */
   get pathUnsettled(): boolean {
     return this.unsettledPath > 0 || (this.path.dirty && this.answers.pending > 0);

@@ -3,11 +3,9 @@
  * place where errors end it. What messages mean stands in the frontend, backend and login files.
  */
 import type net from 'node:net';
-import type { SessionIdentity } from '../audit/types.js';
 import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
-import { fromByteString } from '../wire/byte-string.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
@@ -18,22 +16,16 @@ import { relayCancel } from './cancel.js';
 import { adoptSocket, type Channel, connectChannel } from './channel.js';
 import { ExemptFrontend } from './exempt-frontend.js';
 import type { FrameTables } from './frame-tables.js';
-import { type FrontendPorts, GovernedFrontend } from './governed-frontend.js';
+import type { FrontendPorts } from './frontend-ports.js';
+import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
-import {
-  admit,
-  type Admission,
-  type Claimant,
-  claimantOf,
-  failureReason,
-  sessionIdentity,
-} from './identity.js';
+import { admit, type Admission, claimantOf, sessionIdentity } from './identity.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
 import { flushFrame } from './messages.js';
 import { Outbox } from './outbox.js';
-import type { ConnectionState, Ports } from './ports.js';
+import type { Ports } from './ports.js';
 import { RawBackend, RawFrontend } from './raw.js';
-import { parseSearchPath } from './search-path.js';
+import { SessionReports } from './session-reports.js';
 import { SessionState } from './session-state.js';
 import { StartupPhase } from './startup-phase.js';
 import { RunLedger } from './statement-run.js';
@@ -65,9 +57,8 @@ export class Session {
   private readonly toClient = new Outbox();
   private readonly toUpstream = new Outbox();
   private phase: Phase = 'startup';
-  private connectionState: ConnectionState = 'handshake';
+  private readonly reports: SessionReports;
   private readonly startup = new StartupPhase();
-  private readonly startedAt = performance.now();
   private timer: NodeJS.Timeout;
   private readonly clientHold: Hold;
   private readonly upstreamHold: Hold;
@@ -75,8 +66,6 @@ export class Session {
   private upstreamFramer!: Framer;
   private clientSink!: FrameSink;
   private upstreamSink!: FrameSink;
-  private who: Claimant | undefined;
-  private identity: SessionIdentity | undefined;
   private ledger: RunLedger | undefined;
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
@@ -101,7 +90,7 @@ export class Session {
       () => this.resumeUpstream(),
       (error) => this.broken(error),
     );
-    this.ports.observer.connection(undefined, 'handshake');
+    this.reports = new SessionReports(host.ports);
     this.timer = setTimeout(
       () => this.fatal('auth-timeout', 'the startup packet did not come in time'),
       this.ports.limits.startupTimeoutMs,
@@ -226,12 +215,12 @@ export class Session {
         this.end('unsupported protocol');
         return;
       case 'startup': {
-        this.who = claimantOf(step.message, this.client.remote);
+        this.reports.who = claimantOf(step.message, this.client.remote);
         if (this.host.full()) {
           this.fatal('too-many-connections', 'too many connections');
           return;
         }
-        const admission = admit(step.message, step.raw, step.duplicates, this.who, this.ports);
+        const admission = admit(step.message, step.raw, step.duplicates, this.reports.who, this.ports);
         if (!admission.ok) {
           this.fatal(admission.code, admission.message);
           return;
@@ -240,7 +229,7 @@ export class Session {
         this.restartTimer(this.ports.limits.authTimeoutMs);
         const { rest } = step;
         const go = (context: EnforceContext | undefined): void => this.connect(admission, context, rest);
-        const context = admission.rule.exempt ? undefined : this.ports.contextFor(this.who.database);
+        const context = admission.rule.exempt ? undefined : this.ports.contextFor(this.reports.who.database);
         // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
         if (context instanceof Promise)
           context
@@ -268,7 +257,7 @@ export class Session {
 
   private connect(admission: Admitted, context: EnforceContext | undefined, rest: Buffer): void {
     if (this.phase !== 'connecting') return;
-    this.identity = sessionIdentity(this.who!, admission.rule, context, this.ports);
+    this.reports.identity = sessionIdentity(this.reports.who!, admission.rule, context, this.ports);
     const upstream = connectChannel(
       this.ports.upstream,
       {
@@ -321,8 +310,7 @@ export class Session {
 
   private rejected(sqlstate: string): void {
     this.serverEnded = true;
-    this.ports.observer.authFailure(failureReason('auth-failed'));
-    this.auditLoginFailure(sqlstate, 'refused by the database server');
+    this.reports.rejected(sqlstate);
   }
 
   private beginExempt(isRaw: boolean): Verdict {
@@ -332,7 +320,7 @@ export class Session {
       this.raw = new RawBackend(
         (buffer) => this.toClient.add(buffer),
         () => (this.serverEnded = true),
-        () => this.ports.noteDdl(this.identity!.database),
+        () => this.ports.noteDdl(this.reports.identity!.database),
       );
       this.upstreamSink = this.raw;
       return 'pass';
@@ -365,7 +353,7 @@ export class Session {
       return 'stop';
     }
     const ledger = this.openSession();
-    const who = this.who!;
+    const who = this.reports.who!;
     const state = new SessionState(result.searchPath);
     const facts = {
       user: who.user,
@@ -397,36 +385,21 @@ export class Session {
       framer: this.upstreamFramer,
       forward: (buffer) => this.toClient.add(buffer),
       guardTripped: (field) => {
-        this.ports.observer.guardTrip();
-        this.ports.audit.lifecycle({ kind: 'guard-trip', session: this.identity!, ...field });
-        this.ports.logger.error(
-          { session: this.identity!.id, ...field },
-          'the guard found a protected base column in a result and cut the connection',
-        );
+        this.reports.guardTripped(field);
         this.fatal('guard-trip', 'the result was withheld because it would have shown a protected column');
       },
       unsafe: (what) => {
-        this.ports.logger.error(
-          { session: this.identity!.id, setting: what },
-          'a governed session left the settings that its safety rests on',
-        );
+        this.reports.leftSettings(what);
         this.fatal(
           'client-encoding-not-utf8',
           `the setting "${what}" of a governed session was changed on the server`,
         );
       },
       parameterChanged: (name, value) => {
-        // From PostgreSQL 18 on. A tripwire: relations go upstream schema-qualified, so nothing leaks by it.
-        if (!governed || name !== 'search_path') return;
-        const reported = parseSearchPath(fromByteString(value), this.who!.user);
-        if (reported?.join('\0') !== state.path.current.join('\0'))
-          this.ports.logger.warn(
-            { session: this.identity!.id },
-            "the server's search_path is not the one that statements are planned with",
-          );
+        if (governed && name === 'search_path') this.reports.searchPathReported(value, state.path.current);
       },
       serverEnded: () => (this.serverEnded = true),
-      ddl: () => this.ports.noteDdl(this.identity!.database),
+      ddl: () => this.ports.noteDdl(this.reports.identity!.database),
     });
     this.clientSink = frontend({
       ports: this.ports,
@@ -444,20 +417,15 @@ export class Session {
     clearTimeout(this.timer);
     this.phase = 'ready';
     this.opened = true;
-    this.changeConnectionState('active');
-    this.ports.audit.lifecycle({ kind: 'session-open', session: this.identity! });
-    this.ledger = new RunLedger(this.ports, this.identity!);
+    this.reports.opened();
+    this.ledger = new RunLedger(this.ports, this.reports.identity!);
     return this.ledger;
   }
 
   private upstreamClosed(error: Error | undefined): void {
     if (this.phase === 'closed') return;
     if (this.phase === 'connecting') {
-      this.ports.observer.upstreamError();
-      this.ports.logger.error(
-        { err: error, upstream: this.ports.upstream },
-        'the database server cannot be reached',
-      );
+      this.reports.upstreamUnreachable(error);
       this.fatal('upstream-unreachable', 'the database server cannot be reached');
       return;
     }
@@ -465,11 +433,7 @@ export class Session {
       this.end('server ended the session');
       return;
     }
-    this.ports.observer.upstreamError();
-    this.ports.logger.warn(
-      { err: error, session: this.identity?.id },
-      'the database server closed a connection',
-    );
+    this.reports.upstreamLost(error);
     this.fatal('upstream-lost', 'the connection to the database server was lost');
   }
 
@@ -477,14 +441,8 @@ export class Session {
   private fatal(code: SessionErrorCode, message: string): void {
     if (this.phase === 'closed') return;
     const entry = errorCatalog[code];
-    if (!this.opened && entry.audit === 'login-failed') {
-      this.ports.observer.authFailure(failureReason(code));
-      this.auditLoginFailure(entry.sqlstate, message);
-      this.ports.logger.info(
-        { reason: entry.reason, client: this.client.remote.address },
-        'a log-in was refused',
-      );
-    }
+    if (!this.opened && entry.audit === 'login-failed')
+      this.reports.refused(code, message, this.client.remote.address);
     this.toClient.add(
       encodeErrorResponse({
         severity: 'FATAL',
@@ -496,12 +454,6 @@ export class Session {
     this.end(entry.reason);
   }
 
-  private auditLoginFailure(sqlstate: string, reason: string): void {
-    if (this.who === undefined) return;
-    const { user, database, client } = this.who;
-    this.ports.audit.lifecycle({ kind: 'login-failed', user, database, client, sqlstate, reason });
-  }
-
   /** INVARIANT(one-end): everything that ends a session comes through here, once. */
   private end(reason: string): void {
     if (this.phase === 'closed') return;
@@ -509,14 +461,7 @@ export class Session {
     this.phase = 'closed';
     clearTimeout(this.timer);
     this.ledger?.interruptAll();
-    if (this.opened)
-      this.ports.audit.lifecycle({
-        kind: 'session-close',
-        session: this.identity!,
-        reason,
-        durationMs: performance.now() - this.startedAt,
-      });
-    this.changeConnectionState('closed');
+    this.reports.closed(reason, this.opened);
     this.upstream?.end();
     this.client.end();
     this.host.closed(this);
@@ -534,20 +479,12 @@ export class Session {
   private broken(error: unknown): void {
     if (this.phase === 'closed') return;
     if (error instanceof ProtocolViolation) {
-      this.ports.logger.warn(
-        { reason: error.message, session: this.identity?.id },
-        'a peer broke the protocol',
-      );
+      this.reports.protocolBroken(error.message);
       this.fatal('protocol-violation', error.message);
       return;
     }
-    this.ports.logger.error({ err: error, session: this.identity?.id }, 'a session ended on a bug');
+    this.reports.bug(error);
     this.fatal('internal-bug', 'the proxy met an internal error');
-  }
-
-  private changeConnectionState(to: ConnectionState): void {
-    this.ports.observer.connection(this.connectionState, to);
-    this.connectionState = to;
   }
 
   private restartTimer(ms: number): void {

@@ -1,0 +1,43 @@
+/** What becomes of statements that failed, and of those behind them that the server skips. It reads no messages. */
+import type { Answer } from './answers.js';
+import { settleEffect } from './effects.js';
+import type { SessionState } from './session-state.js';
+import type { RunLedger, StatementRun } from './statement-run.js';
+
+/** Ends the statement that failed, and those behind it that will not run. */
+export function failedRuns(
+  head: Answer | undefined,
+  run: StatementRun | undefined,
+  sqlstate: string,
+  ledger: RunLedger,
+): (Promise<void> | undefined)[] {
+  const runs = head?.kind === 'query' ? head.runs.slice(head.at) : run === undefined ? [] : [run];
+  return runs.map((one) =>
+    one.poison === undefined
+      ? ledger.finish(one, 'failure', sqlstate)
+      : ledger.finish(one, 'refused', one.poison.refusal.sqlstate, one.poison.refusal),
+  );
+}
+
+/** An answer that will not come: the server skips its message. */
+export function withdraw(answer: Answer, state: SessionState, ledger: RunLedger): void {
+  state.copyEnded(answer);
+  if (answer.kind === 'parse' && answer.change !== undefined) state.statements.withdraw(answer.change);
+  if (answer.kind === 'bind') state.portals.withdraw(answer.change);
+  if (answer.kind === 'close') {
+    if (answer.statement !== undefined) state.statements.withdraw(answer.statement);
+    if (answer.portal !== undefined) state.portals.withdraw(answer.portal);
+  }
+  const runs =
+    answer.kind === 'query'
+      ? answer.runs
+      : answer.kind === 'execute' || answer.kind === 'parse'
+        ? [answer.run]
+        : [];
+  for (const run of runs) {
+    if (run === undefined) continue;
+    settleEffect(run, state, undefined);
+    // Already ended for the statement that failed itself; the rest was skipped and nobody waits for its answer.
+    ledger.finish(run, run.poison === undefined ? 'failure' : 'refused')?.catch(() => undefined);
+  }
+}

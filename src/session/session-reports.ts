@@ -1,0 +1,120 @@
+/**
+ * What one session tells the audit, the metrics and the log. It owns the wording and the identity they share; when to
+ * tell, and what becomes of the session, is session.ts's.
+ */
+import type { SessionIdentity } from '../audit/types.js';
+import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
+import type { ForbiddenField } from '../guard/row-description.js';
+import type { SearchPath } from '../resolve/types.js';
+import { fromByteString } from '../wire/byte-string.js';
+import { type Claimant, failureReason } from './identity.js';
+import type { ConnectionState, Ports } from './ports.js';
+import { parseSearchPath } from './search-path.js';
+
+export class SessionReports {
+  /** Known from the startup packet on. */
+  who: Claimant | undefined;
+  /** Known once the policy has admitted the session. */
+  identity: SessionIdentity | undefined;
+  private readonly ports: Ports;
+  private readonly startedAt = performance.now();
+  private state: ConnectionState = 'handshake';
+
+  constructor(ports: Ports) {
+    this.ports = ports;
+    ports.observer.connection(undefined, 'handshake');
+  }
+
+  /** The log-in has succeeded. */
+  opened(): void {
+    this.changeState('active');
+    this.ports.audit.lifecycle({ kind: 'session-open', session: this.identity! });
+  }
+
+  /** @param wasOpened - there is a session-open event for this one to answer */
+  closed(reason: string, wasOpened: boolean): void {
+    if (wasOpened)
+      this.ports.audit.lifecycle({
+        kind: 'session-close',
+        session: this.identity!,
+        reason,
+        durationMs: performance.now() - this.startedAt,
+      });
+    this.changeState('closed');
+  }
+
+  /** The proxy has refused the log-in. */
+  refused(code: SessionErrorCode, message: string, address: string): void {
+    const entry = errorCatalog[code];
+    this.ports.observer.authFailure(failureReason(code));
+    this.loginFailed(entry.sqlstate, message);
+    this.ports.logger.info({ reason: entry.reason, client: address }, 'a log-in was refused');
+  }
+
+  /** The server has refused it. */
+  rejected(sqlstate: string): void {
+    this.ports.observer.authFailure(failureReason('auth-failed'));
+    this.loginFailed(sqlstate, 'refused by the database server');
+  }
+
+  guardTripped(field: ForbiddenField): void {
+    this.ports.observer.guardTrip();
+    this.ports.audit.lifecycle({ kind: 'guard-trip', session: this.identity!, ...field });
+    this.ports.logger.error(
+      { session: this.identity!.id, ...field },
+      'the guard found a protected base column in a result and cut the connection',
+    );
+  }
+
+  leftSettings(setting: string): void {
+    this.ports.logger.error(
+      { session: this.identity!.id, setting },
+      'a governed session left the settings that its safety rests on',
+    );
+  }
+
+  /** From PostgreSQL 18 on. A tripwire: relations go upstream schema-qualified, so nothing leaks by it. */
+  searchPathReported(value: string, planned: SearchPath): void {
+    const reported = parseSearchPath(fromByteString(value), this.who!.user);
+    if (reported?.join('\0') !== planned.join('\0'))
+      this.ports.logger.warn(
+        { session: this.identity!.id },
+        "the server's search_path is not the one that statements are planned with",
+      );
+  }
+
+  upstreamUnreachable(error: Error | undefined): void {
+    this.ports.observer.upstreamError();
+    this.ports.logger.error(
+      { err: error, upstream: this.ports.upstream },
+      'the database server cannot be reached',
+    );
+  }
+
+  upstreamLost(error: Error | undefined): void {
+    this.ports.observer.upstreamError();
+    this.ports.logger.warn(
+      { err: error, session: this.identity?.id },
+      'the database server closed a connection',
+    );
+  }
+
+  protocolBroken(reason: string): void {
+    this.ports.logger.warn({ reason, session: this.identity?.id }, 'a peer broke the protocol');
+  }
+
+  bug(error: unknown): void {
+    this.ports.logger.error({ err: error, session: this.identity?.id }, 'a session ended on a bug');
+  }
+
+  private loginFailed(sqlstate: string, reason: string): void {
+    if (this.who === undefined) return;
+    const { user, database, client } = this.who;
+    this.ports.audit.lifecycle({ kind: 'login-failed', user, database, client, sqlstate, reason });
+  }
+
+  private changeState(to: ConnectionState): void {
+    this.ports.observer.connection(this.state, to);
+    this.state = to;
+  }
+}

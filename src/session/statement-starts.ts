@@ -1,0 +1,124 @@
+/**
+ * The start of governed statements: what each reads and changes, its audit intent, and the wait until that is safe.
+ * It knows plans and the session's state, no messages.
+ */
+import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
+import { announceEffect, settleEffect, sourceOf } from './effects.js';
+import type { Hold } from './hold.js';
+import { makePoison } from './poison.js';
+import type { Prepared } from './prepared.js';
+import { newMark } from './prepared-from-plan.js';
+import { refusals } from './refusals.js';
+import type { SessionState } from './session-state.js';
+import type { RunDecision, RunLedger, StatementRun, TextFacts } from './statement-run.js';
+
+/** A message whose statements have their intents, while the audit makes them safe. */
+export interface Begun {
+  readonly plan: QueryPlan | undefined;
+  readonly runs: StatementRun[];
+  failed: boolean;
+}
+
+export class StatementStarts {
+  private readonly state: SessionState;
+  private readonly ledger: RunLedger;
+  private readonly hold: Hold;
+  private waiting: Begun | undefined;
+
+  constructor(state: SessionState, ledger: RunLedger, hold: Hold) {
+    this.state = state;
+    this.ledger = ledger;
+    this.hold = hold;
+  }
+
+  /** What the message under way has begun before it had to wait; it is kept no longer. */
+  take(): Begun | undefined {
+    const begun = this.waiting;
+    this.waiting = undefined;
+    return begun;
+  }
+
+  /** The statements up to the first that is refused, each with its intent written. */
+  ofPlan(plan: QueryPlan, observing: boolean): StatementRun[] {
+    const runs: StatementRun[] = [];
+    for (const one of plan.plans) {
+      const refusal = one.kind === 'refuse' ? one.refusal : undefined;
+      const decision: RunDecision = observing ? 'observe' : one.kind === 'refuse' ? 'deny' : one.kind;
+      const run = this.begin(plan, one.facts, decision, observing ? undefined : refusal, plan.epoch);
+      runs.push(run);
+      if (run.poison !== undefined) break;
+    }
+    return runs;
+  }
+
+  begin(
+    text: TextFacts,
+    facts: PlanFacts,
+    decision: RunDecision,
+    refusal: Refusal | undefined,
+    epoch: string,
+  ): StatementRun {
+    const source = sourceOf(facts, this.state, epoch);
+    const own = source.ok ? this.fullFor(facts) : source.refusal;
+    const why = refusal ?? (decision === 'observe' ? undefined : own);
+    const poison = why === undefined ? undefined : makePoison(why);
+    const prepared: Prepared = {
+      text,
+      command: facts.command,
+      decision,
+      facts,
+      epoch,
+      parse: undefined,
+      guard: newMark(),
+    };
+    const changes = poison === undefined ? announceEffect(facts.effect, prepared, this.state) : undefined;
+    return this.ledger.begin({
+      text,
+      command: facts.command,
+      decision: poison === undefined ? decision : 'deny',
+      facts,
+      source: source.ok ? source.facts : facts,
+      poison,
+      statementChange: changes?.statementChange,
+      portalChange: changes?.portalChange,
+    });
+  }
+
+  private fullFor(facts: PlanFacts): Refusal | undefined {
+    return facts.effect?.kind === 'prepare' && this.state.preparedFull ? refusals.preparedFull() : undefined;
+  }
+
+  /** Strict durability: the message waits until the intents are on disk; when they cannot be, it is refused. */
+  wait(begun: Begun): 'hold' | undefined {
+    const waits: Promise<void>[] = [];
+    for (const run of begun.runs) if (run.ticket.ready !== undefined) waits.push(run.ticket.ready);
+    if (waits.length === 0) return undefined;
+    this.waiting = begun;
+    return this.hold.until(
+      Promise.all(waits),
+      () => undefined,
+      () => {
+        begun.failed = true;
+        for (const run of begun.runs) this.abandon(run, refusals.auditUnavailable());
+      },
+    );
+  }
+
+  /**
+   * INVARIANT(nothing-left-over): what was kept for a message that waited is for that message alone. An error that came
+   * meanwhile may have had it dropped, and the next message must not run under its plan or its audit event.
+   */
+  release(): void {
+    const begun = this.take();
+    if (begun === undefined || begun.failed) return;
+    for (const run of begun.runs) {
+      settleEffect(run, this.state, undefined);
+      this.ledger.finish(run, 'failure')?.catch(() => undefined);
+    }
+  }
+
+  private abandon(run: StatementRun, refusal: Refusal): void {
+    settleEffect(run, this.state, undefined);
+    this.ledger.finish(run, 'refused', refusal.sqlstate, refusal)?.catch(() => undefined);
+  }
+}
