@@ -32,7 +32,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['eslint.config.js', 'vitest.config.ts', 'bin/**', 'test/support/*.js', 'test/support/closing-line.ts'],
+    files: [
+      'eslint.config.js',
+      'vitest.config.ts',
+      'bin/**',
+      'test/support/*.js',
+      'test/soak/*.js',
+      'test/support/closing-line.ts',
+    ],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'no-restricted-syntax': 'off', 'no-undef': 'off' },
   },
