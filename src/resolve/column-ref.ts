@@ -12,7 +12,13 @@ import type { ColumnBinding, Lineage } from './types.js';
 /** A reference before it is recorded. */
 export type Reference =
   | Extract<ColumnLookup, { kind: 'column' | 'system' }>
-  | { readonly kind: 'row'; readonly entry: RangeEntry; readonly star: boolean; readonly levelsUp: number }
+  | {
+      readonly kind: 'row';
+      readonly entry: RangeEntry;
+      readonly star: boolean;
+      readonly levelsUp: number;
+      readonly uncertain?: boolean;
+    }
   /** `c.f` with no column f: the server tries the function call f(c). */
   | { readonly kind: 'call'; readonly name: string }
   | { readonly kind: 'perhaps' }
@@ -51,7 +57,8 @@ export function classifyReference(resolution: Resolution, ref: ColumnRef, scope:
     if (column.kind === 'column' || column.kind === 'system') return column;
     if (column.kind === 'error') return UNRESOLVED;
     const row = lookupRefname(scope, name);
-    if (row !== undefined) return { kind: 'row', ...row, star: false };
+    // colNameToVar looks through every level before a whole row is thought of.
+    if (row !== undefined) return { kind: 'row', ...row, star: false, uncertain: column.kind === 'perhaps' };
     return column.kind === 'perhaps' ? column : UNRESOLVED;
   }
   const found = findEntry(resolution, names.slice(0, -1), scope);
@@ -69,20 +76,20 @@ function bindingOf(reference: Reference): { readonly binding: ColumnBinding; rea
   switch (reference.kind) {
     case 'column': {
       const { lineage, direct } = reference.column;
-      const { levelsUp } = reference;
+      const { levelsUp, uncertain = false } = reference;
       return direct && lineage.kind === 'column'
         ? { binding: { kind: 'column', use: lineage.use, attnum: lineage.attnum, levelsUp }, lineage }
-        : { binding: { kind: 'derived', lineage }, lineage };
+        : { binding: { kind: 'derived', lineage, uncertain }, lineage };
     }
     case 'row': {
-      const { entry, star, levelsUp } = reference;
+      const { entry, star, levelsUp, uncertain = false } = reference;
       const lineage = lineageOfEntry(entry);
       return entry.use !== undefined && !entry.pseudo
-        ? { binding: { kind: 'row', use: entry.use, star, levelsUp }, lineage }
-        : { binding: { kind: 'derived', lineage }, lineage };
+        ? { binding: { kind: 'row', use: entry.use, star, levelsUp, uncertain }, lineage }
+        : { binding: { kind: 'derived', lineage, uncertain }, lineage };
     }
     case 'perhaps':
-      return { binding: { kind: 'derived', lineage: UNKNOWN }, lineage: UNKNOWN };
+      return { binding: { kind: 'derived', lineage: UNKNOWN, uncertain: true }, lineage: UNKNOWN };
     case 'call':
     case 'unresolved':
       return { binding: { kind: 'unresolved' }, lineage: UNKNOWN };

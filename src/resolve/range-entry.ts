@@ -53,7 +53,7 @@ export function pseudoEntry(target: RangeEntry, refname: string, lineage: Lineag
   const columns = target.columns.map((column) =>
     lineage === undefined ? column : { name: column.name, lineage, direct: false },
   );
-  return { ...target, refname, columns, pseudo: true, uses: [], ...VISIBLE };
+  return { ...target, refname, columns, pseudo: true, ...VISIBLE };
 }
 
 /** A reference to a CTE: to its columns, or while it is being analysed, to the row it is recursive over. */

@@ -64,7 +64,13 @@ export function newScope(parent: Scope | undefined, level: number): Scope {
 }
 
 export type ColumnLookup =
-  | { readonly kind: 'column'; readonly column: EntryColumn; readonly levelsUp: number }
+  | {
+      readonly kind: 'column';
+      readonly column: EntryColumn;
+      readonly levelsUp: number;
+      /** A guess at what a function gives; the server may find the name further out instead. */
+      readonly uncertain?: boolean;
+    }
   | { readonly kind: 'system'; readonly use: RelationUse; readonly name: string; readonly levelsUp: number }
   /** An entry of this level might have it; only the server knows. */
   | { readonly kind: 'perhaps' }
@@ -79,12 +85,14 @@ const PERHAPS: ColumnLookup = { kind: 'perhaps' };
 /** scanNSItemForColumn: user columns first, then system columns; two of one name are an error. */
 export function columnOfEntry(entry: RangeEntry, name: string, levelsUp: number): ColumnLookup {
   let found: EntryColumn | undefined;
-  for (const column of entry.columns) {
+  let uncertain = false;
+  for (const [index, column] of entry.columns.entries()) {
     if (column.name !== name) continue;
     if (found !== undefined) return ERROR;
     found = column;
+    uncertain = entry.openAt !== undefined && index >= entry.openAt;
   }
-  if (found !== undefined) return { kind: 'column', column: found, levelsUp };
+  if (found !== undefined) return { kind: 'column', column: found, levelsUp, uncertain };
   if (entry.use !== undefined && hasSystemColumn(entry.use.relation, name)) {
     return { kind: 'system', use: entry.use, name, levelsUp };
   }

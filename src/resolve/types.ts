@@ -51,11 +51,22 @@ export type ColumnBinding =
   /** ctid, xmin, tableoid … */
   | { readonly kind: 'system'; readonly use: RelationUse; readonly name: string; readonly levelsUp: number }
   /** A whole row of a real relation: `c`, `c.*` inside ROW() or as an argument. `star` tells `c.*` from `c`. */
-  | { readonly kind: 'row'; readonly use: RelationUse; readonly star: boolean; readonly levelsUp: number }
-  /** `*` or `alias.*` in a target list: every range entry that it expands to. */
+  | {
+      readonly kind: 'row';
+      readonly use: RelationUse;
+      readonly star: boolean;
+      readonly levelsUp: number;
+      readonly uncertain?: boolean;
+    }
+  /** `*` or `alias.*` in a target list: every range entry that it expands to; OLD, NEW and EXCLUDED count as the target. */
   | { readonly kind: 'star'; readonly uses: readonly RelationUse[] }
   /** A column of a subquery, CTE, function, VALUES or an output alias in ORDER BY/GROUP BY: no base column directly. */
-  | { readonly kind: 'derived'; readonly lineage: Lineage }
+  | {
+      readonly kind: 'derived';
+      readonly lineage: Lineage;
+      /** A function in FROM has columns that only the server knows, so it may find this name further out instead. */
+      readonly uncertain?: boolean;
+    }
   /** Nothing we could find; the server will report it, or knows better. Never trusted for anything. */
   | { readonly kind: 'unresolved' };
 

@@ -44,10 +44,12 @@ export function writeClauses(lexed: LexedText, from: number, end: number, isInse
     if (word === 'case') cases += 1;
     if (word === 'end' && cases > 0) cases -= 1;
     if (cases > 0) continue;
+    // Behind AS every word is a name, and RETURNING, which comes last, may hold more of them without AS.
+    if (clause === 'returning' || wordAt(lexed, at - 1) === 'as') continue;
     if (isInsert && word === 'do' && wordAt(lexed, at + 1) === 'update') updating = true;
     if (word === 'returning') open('returning', at + 1);
-    else if (updating && word === 'set') open('set', at + 1);
-    else if (updating && word === 'where' && clause !== 'returning') open('where', at + 1);
+    else if (updating && word === 'set' && clause === 'head') open('set', at + 1);
+    else if (updating && word === 'where') open('where', at + 1);
     // `a IS DISTINCT FROM b` is the one place where FROM stands outside brackets and is no clause.
     else if (word === 'from' && clause === 'set' && wordAt(lexed, at - 1) !== 'distinct')
       open('from', at + 1);

@@ -56,6 +56,9 @@ class Unsupported extends Error {
   }
 }
 
+/** System columns of tables (manual, 5.6). */
+const systemColumnNames = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
+
 /** A parameter number that no client can send stands for the client's own expression in parsed snippets. */
 const placeholder = 64_999;
 
@@ -82,6 +85,8 @@ class Writer {
   readonly intents: ((tree: IntendedTree) => void)[] = [];
   readonly #input: WriteInput;
   readonly #clauses: WriteClauses;
+  /** What the client calls the target, and its spelling. */
+  readonly #name: string;
   readonly #alias: string;
   /** References inside ON CONFLICT (…): they name an index, not values. */
   readonly #inference: ReadonlySet<ColumnRef>;
@@ -90,8 +95,9 @@ class Writer {
     this.#input = input;
     const { resolved, use, statement } = input;
     const { lexed, endToken } = resolved.statement;
-    this.#clauses = writeClauses(lexed, use.nameSpan.end, endToken, statement.kind === 'insert');
-    this.#alias = identifier(use.alias ?? use.relation.name);
+    this.#clauses = writeClauses(lexed, use.fullSpan.end, endToken, statement.kind === 'insert');
+    this.#name = use.alias ?? use.relation.name;
+    this.#alias = identifier(this.#name);
     const infer = statement.kind === 'insert' ? statement.node.onConflictClause?.infer : undefined;
     this.#inference = new Set(infer === undefined ? [] : columnRefsBelow(infer));
   }
@@ -99,8 +105,25 @@ class Writer {
   /** Every reference to a column of the target. */
   columns(): void {
     const { resolved, use } = this.#input;
+    // FAIL-CLOSED: in the guard and the write-back, which stand inside the statement, such a name is one of ours.
+    if (this.#name.startsWith('pgveil_')) {
+      throw new Unsupported(
+        'a write to a table under a name that starts with pgveil_',
+        'choose another alias',
+      );
+    }
+    const returned = new Set(this.#returnedStars());
     for (const [ref, binding] of resolved.columns) {
       if (this.#inference.has(ref)) continue;
+      if ('uncertain' in binding && binding.uncertain && this.#couldMeanTarget(ref)) {
+        throw new Unsupported(
+          'a bare name beside a function whose columns are not known here',
+          'write table.column, or give the function column names: f(…) AS f(a, b)',
+        );
+      }
+      if (binding.kind === 'star' && !returned.has(ref) && binding.uses.some((each) => each.id === use.id)) {
+        throw new Unsupported('every column of the written table inside a subquery', 'name the columns');
+      }
       if (binding.kind === 'unresolved') {
         throw new Unsupported('a write with a column that is not found', 'correct the name of the column');
       }
@@ -117,6 +140,12 @@ class Writer {
         throw new Unsupported('a whole row of the table that is written', 'name the columns');
       }
       if (binding.kind === 'column' && binding.use.id === use.id) {
+        if (resolved.schemaNeeded.has(ref)) {
+          throw new Unsupported(
+            'a column named by schema and table beside another table of that name',
+            'give the tables aliases, and write alias.column',
+          );
+        }
         if (binding.levelsUp > 0 && qualifierOf(ref) === undefined) {
           // Inside a subquery another table may go by the name that the reference would get.
           throw new Unsupported('a bare column of the written table inside a subquery', 'write table.column');
@@ -233,14 +262,10 @@ class Writer {
       const binding = ref === undefined ? undefined : resolved.columns.get(ref);
       const place = items[index]!;
       if (ref !== undefined && isStar(ref)) {
-        if (binding?.kind !== 'star' || binding.uses.some((each) => each.id !== use.id)) {
-          if (binding?.kind === 'star' && !binding.uses.some((each) => each.id === use.id)) return;
-          throw new Unsupported(
-            'RETURNING * of several tables',
-            'name the columns, or write table.* for each',
-          );
-        }
-        if (ref.fields?.length === 1 && hasOtherSources(statement)) {
+        // Of another table or subquery, whose columns are masked where it stands.
+        if (binding?.kind === 'star' && !binding.uses.some((each) => each.id === use.id)) return;
+        const several = binding?.kind !== 'star' || binding.uses.length > 1;
+        if (several || (ref.fields?.length === 1 && hasOtherSources(statement))) {
           throw new Unsupported(
             'RETURNING * of several tables',
             'name the columns, or write table.* for each',
@@ -328,9 +353,31 @@ class Writer {
     });
   }
 
+  /** The stars that returning() writes out. */
+  #returnedStars(): readonly ColumnRef[] {
+    const items = this.#input.statement.node.returningClause?.exprs ?? [];
+    return items.flatMap((node) => {
+      const val = 'ResTarget' in node ? node.ResTarget.val : undefined;
+      return val !== undefined && 'ColumnRef' in val && isStar(val.ColumnRef) ? [val.ColumnRef] : [];
+    });
+  }
+
+  /** A bare name that the target answers to: a column, a system column, or a whole row. */
+  #couldMeanTarget(ref: ColumnRef): boolean {
+    const name = nameOf(ref);
+    if (name === undefined || ref.fields?.length !== 1) return false;
+    const { relation } = this.#input.use;
+    return (
+      [this.#name, 'old', 'new', ...systemColumnNames].includes(name) ||
+      relation.columns.some((column) => column.name === name)
+    );
+  }
+
   /** FAIL-CLOSED: a denied column is not written either. */
   #insertedColumns(insert: InsertStmt): void {
     const { use, decision } = this.#input;
+    // INSERT … DEFAULT VALUES writes what the table's owner chose.
+    if (insert.selectStmt === undefined) return;
     const named = insert.cols?.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name] : []));
     for (const column of use.relation.columns) {
       if ((decision.columns.get(column.attnum)?.kind ?? 'denied') !== 'denied') continue;
@@ -350,8 +397,7 @@ class Writer {
 
   /** `old` or `new` without a column, as PostgreSQL 18 has them in RETURNING. */
   #isOldOrNew(ref: ColumnRef): boolean {
-    const field = ref.fields?.[0];
-    const name = field !== undefined && 'String' in field ? field.String.sval : undefined;
+    const name = nameOf(ref);
     return name === 'old' || name === 'new';
   }
 
@@ -375,6 +421,12 @@ function valueToken(resolved: ResolvedStatement, item: TokenSpan): number {
 function hasOtherSources(statement: WriteStatement): boolean {
   if (statement.kind === 'update') return statement.node.fromClause !== undefined;
   return statement.kind === 'delete' && statement.node.usingClause !== undefined;
+}
+
+/** The first part of a reference. */
+function nameOf(ref: ColumnRef): string | undefined {
+  const field = ref.fields?.[0];
+  return field !== undefined && 'String' in field ? field.String.sval : undefined;
 }
 
 function isStar(ref: ColumnRef): boolean {
