@@ -77,7 +77,7 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
   return {
     governedFrontend: frontend(limits.statementBytes, true),
     exemptFrontend: frontend(maxLength, false),
-    rawFrontend: frontendTable({ interest: [], maxInterestingBytes: 0, maxLength }),
+    rawFrontend: frontendTable({ interest: ['terminate'], maxInterestingBytes: 0, maxLength }),
     loginBackend: backend(['authentication', 'error-response', 'ready-for-query', 'parameter-status']),
     probeBackend: backend([...everyAnswer, 'data-row']),
     statementsBackend: backend(everyAnswer),

@@ -6,9 +6,11 @@ import { severityOf } from './severity.js';
 
 export class RawFrontend implements FrameSink {
   private readonly forward: (buffer: Buffer) => void;
+  private readonly terminate: () => void;
 
-  constructor(forward: (buffer: Buffer) => void) {
+  constructor(forward: (buffer: Buffer) => void, terminate: () => void) {
     this.forward = forward;
+    this.terminate = terminate;
   }
 
   bytes(buffer: Buffer): void {
@@ -19,8 +21,10 @@ export class RawFrontend implements FrameSink {
     return [];
   }
 
+  /** Only Terminate: a server that closes after it was not lost. */
   message(): Verdict {
-    return 'pass';
+    this.terminate();
+    return 'stop';
   }
 }
 

@@ -294,7 +294,7 @@ export class Session {
     );
     this.upstreamFramer = new Framer(tables.loginBackend);
     this.clientSink = isRaw
-      ? new RawFrontend(forwardClient)
+      ? new RawFrontend(forwardClient, () => (this.terminating = true))
       : new LoginFrontend(
           forwardClient,
           () => (this.terminating = true),

@@ -1,5 +1,8 @@
 /** The main job through the wire, as drivers do it: what each login sees, and what bad input and outages do. */
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import postgres from 'postgres';
@@ -174,6 +177,37 @@ describe.each([18, 15] as const)('the proxy in front of PostgreSQL %i', (version
       },
     });
     expect(JSON.stringify(await proxy.events())).not.toMatch(/literal-canary|47114711|canary\d@/);
+  });
+});
+
+describe('an exempt session that is audited by connection', () => {
+  it('passes everything, and its end is not an upstream that was lost', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pgveil-policies-'));
+    const text = readFileSync('policies/crm.yaml', 'utf8');
+    writeFileSync(
+      join(folder, 'crm.yaml'),
+      text.replace(
+        '{ user: crm_admin, exempt: true }',
+        '{ user: crm_admin, exempt: true, audit: connections }',
+      ),
+    );
+    const proxy = await startProxy(18, { policies: folder });
+    try {
+      const client = await proxy.connect('crm_admin');
+      expect((await client.query('SELECT id FROM customers')).rowCount).toBe(6);
+      await client.end();
+      const closed = async (): Promise<boolean> =>
+        (await proxy.events()).some((event) => JSON.stringify(event).includes('client terminated'));
+      await eventually('the event of the end', closed);
+      const metrics = await (await fetch(`http://127.0.0.1:${proxy.app.ports.admin}/metrics`)).text();
+      expect(metrics).toContain('pgveil_upstream_errors_total 0');
+      expect(
+        (await proxy.events()).some((event) => event.query_info?.query_string.includes('customers')),
+      ).toBe(false);
+    } finally {
+      await proxy.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
