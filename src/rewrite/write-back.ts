@@ -3,7 +3,7 @@
  * A value written to a masked column that equals the mask of the row's own value leaves the stored value untouched.
  */
 import type { Column } from '../catalog/types.js';
-import { safeTypeName } from '../policy/sql-text.js';
+import { identifier } from '../policy/sql-text.js';
 import type { ColumnDecision } from '../policy/types.js';
 import { columnOf } from './names.js';
 
@@ -31,19 +31,28 @@ export function writeBack(
   const stored = columnOf(alias, column);
   const mask = decision.sql(stored);
   const value = 'pgveil_v.v';
-  // A cast without the typmod: with it an overlong value would be cut silently instead of being an error.
-  const type = safeTypeName(withoutTypmod(column.baseType));
   const same = typedEquality.has(column.baseTypeName)
-    ? `(${value} OPERATOR(pg_catalog.=) ${mask})`
-    : `((${value})::pg_catalog.text OPERATOR(pg_catalog.=) (${mask})::pg_catalog.text)`;
+    ? `(${value}${collation(column)} OPERATOR(pg_catalog.=) ${mask})`
+    : `((${value})::pg_catalog.text COLLATE pg_catalog."C" OPERATOR(pg_catalog.=) (${mask})::pg_catalog.text)`;
   const bothNull = `((${value} IS NULL) AND (${mask} IS NULL))`;
   return {
     before: `(SELECT CASE WHEN ${same} OR ${bothNull} THEN ${stored} ELSE ${value} END FROM (SELECT (`,
-    after: `)::${type} AS v) pgveil_v)`,
+    after: `)::${plainType(column)} AS v) pgveil_v)`,
   };
 }
 
-/** `character varying(200)` → `character varying`, `timestamp(3) without time zone` → `timestamp without time zone`. */
-function withoutTypmod(type: string): string {
-  return type.replace(/\([\d,]+\)/, '');
+/** By bytes: a collation of the column's own may call different texts equal, or contradict that of the client's value. */
+function collation(column: Column): string {
+  return ['text', 'varchar', 'bpchar', 'name'].includes(column.baseTypeName) ? ' COLLATE pg_catalog."C"' : '';
+}
+
+/**
+ * The column's type below any domain, without typmod: with it an overlong value would be cut silently instead of being
+ * an error. Built-in types go by their names in pg_type, since `character` and `bit` mean one of length 1 (gram.y,
+ * CharacterWithoutLength and BitWithoutLength).
+ */
+function plainType(column: Column): string {
+  // format_type qualifies every type outside pg_catalog (safeTypeName).
+  if (!column.baseType.includes('.')) return `pg_catalog.${identifier(column.baseTypeName)}`;
+  return column.baseType.replace(/\([^()"]*\)(?=(?:\[\])*$)/, '');
 }
