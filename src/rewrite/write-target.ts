@@ -17,6 +17,7 @@ import { type Edit, type Piece, pieceText } from './edits.js';
 import { scalarGuard } from './guard-sql.js';
 import { columnValue, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
+import { columnsThatName } from './output-names.js';
 import type { IntendedTree } from './intended-tree.js';
 import { columnByNumber } from './names.js';
 import { writeBack } from './write-back.js';
@@ -104,7 +105,7 @@ class Writer {
 
   /** Every reference to a column of the target. */
   columns(): void {
-    const { resolved, use } = this.#input;
+    const { resolved, use, statement } = this.#input;
     // FAIL-CLOSED: in the guard and the write-back, which stand inside the statement, such a name is one of ours.
     if (this.#name.startsWith('pgveil_')) {
       throw new Unsupported(
@@ -113,6 +114,7 @@ class Writer {
       );
     }
     const returned = new Set(this.#returnedStars());
+    const naming = columnsThatName(resolved.statement.node, statement.node.returningClause?.exprs ?? []);
     for (const [ref, binding] of resolved.columns) {
       if (this.#inference.has(ref)) continue;
       if ('uncertain' in binding && binding.uncertain && this.#couldMeanTarget(ref)) {
@@ -150,7 +152,7 @@ class Writer {
           // Inside a subquery another table may go by the name that the reference would get.
           throw new Unsupported('a bare column of the written table inside a subquery', 'write table.column');
         }
-        this.#replaceColumn(ref, binding.attnum);
+        this.#replaceColumn(ref, binding.attnum, naming.get(ref));
       }
     }
     if (resolved.functions.some((each) => each.functionalColumn?.use.id === use.id)) {
@@ -291,7 +293,7 @@ class Writer {
     });
   }
 
-  #replaceColumn(ref: ColumnRef, attnum: number): void {
+  #replaceColumn(ref: ColumnRef, attnum: number, named: ResTarget | undefined): void {
     const { resolved, use, decision, parseSelect } = this.#input;
     const span = resolved.columnSpans.get(ref);
     if (span === undefined) throw new Unsupported('this column reference', 'write table.column');
@@ -308,6 +310,18 @@ class Writer {
     const { val } = parsed.ResTarget;
     this.edits.push({ ...span, pieces: [toByteString(`(${text})`)] });
     this.intents.push((tree) => tree.replace(ref, val));
+    if (named === undefined) return;
+    // Without its name a reference to the subquery's column would mean the target's, unmasked.
+    if (named.val === undefined || !('ColumnRef' in named.val)) {
+      throw new Unsupported(
+        'a column of the written table that names an output of a subquery',
+        `write AS ${identifier(column.name)} behind it`,
+      );
+    }
+    this.#insert(span.end, [toByteString(` AS ${identifier(column.name)} `)]);
+    this.intents.push((tree) => {
+      tree.of(named).name = column.name;
+    });
   }
 
   /** A column of a row that was written. What an INSERT put in the client knows; the guard asks of the others. */

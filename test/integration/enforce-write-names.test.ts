@@ -107,6 +107,16 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
       'support',
       "UPDATE customers AS pgveil_v SET email = 'x' WHERE id = 1",
     ],
+    [
+      'an output of a subquery that is named by the column in a cast',
+      'support',
+      set('SELECT notes FROM (SELECT customers.notes::text) q'),
+    ],
+    [
+      'an output of a subquery that is named by the column in a CASE',
+      'support',
+      set('SELECT notes FROM (SELECT CASE WHEN true THEN NULL ELSE customers.notes END) q'),
+    ],
     ['a field of a whole row', 'support', set('(customers).notes')],
     ['a whole row as a function argument', 'support', set('SELECT to_jsonb(customers)::text')],
     ['OLD as a whole row', 'support', "UPDATE customers SET region = 'x' RETURNING old"],
@@ -150,6 +160,24 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
       'UPDATE customers SET region = (SELECT g::text FROM unnest(ARRAY[7]) g) WHERE id = 1 RETURNING region',
       [['7']],
       ['region'],
+    ],
+    [
+      'an output of a subquery that is named by the column',
+      'UPDATE customers SET region = (SELECT notes FROM (SELECT customers.notes) q) WHERE id = 1 RETURNING region',
+      [['***']],
+      ['region'],
+    ],
+    [
+      'an output that is named two subqueries further in',
+      'UPDATE customers SET region = (SELECT notes FROM (SELECT (SELECT customers.notes)) q) WHERE id = 1 RETURNING region',
+      [['***']],
+      ['region'],
+    ],
+    [
+      'XML elements that are named by the column',
+      "UPDATE customers SET region = 'x' WHERE id = 1 RETURNING (SELECT xmlforest(customers.notes)::text)",
+      [['<notes>***</notes>']],
+      ['xmlforest'],
     ],
     [
       'table.column beside a function',
