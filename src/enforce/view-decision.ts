@@ -8,7 +8,7 @@ import type { MaskContext } from '../policy/masks/mask-kind.js';
 import { redactMask } from '../policy/masks/redact.js';
 import { safeTypeName } from '../policy/sql-text.js';
 import type { ColumnDecision, MaskSql, RelationDecision, RowGuard, SubjectPath } from '../policy/types.js';
-import type { BaseUse, ViewLineage } from '../resolve/lineage.js';
+import type { BaseColumn, BaseUse, ViewLineage } from '../resolve/lineage.js';
 import { viewLineage } from '../resolve/lineage.js';
 import type { Parser } from '../sql/parse.js';
 import { textParser } from '../sql/parse-text.js';
@@ -128,18 +128,44 @@ function protectView(
           : `it aggregates or limits rows of ${table}, which rule "${guard.rule}" filters`;
         return denied(view, why, guard.rule);
       }
-      guards.push(moved);
+      // Two tables of one subject ask the same question; once is enough.
+      if (!guards.some((each) => sameGuard(each, moved))) guards.push(moved);
     }
   }
   return { access: 'protected', columns, guards, linkable, rules: [...rules], subjectColumn };
 }
 
-/** The view's column that is this base column unchanged. */
+/**
+ * The view's column that is this base column unchanged, or that an inner join or WHERE makes equal to it in every row:
+ * of `orders o JOIN customers c ON c.id = o.customer_id` either key serves both tables.
+ */
 function shownAs(view: Relation, lineage: ViewLineage, base: BaseUse, attnum: number): number | undefined {
-  const index = lineage.outputs.findIndex(
-    ({ lineage: from }) => from.kind === 'column' && from.use === base && from.attnum === attnum,
+  const tried: BaseColumn[] = [];
+  const pending: BaseColumn[] = [{ use: base, attnum }];
+  for (let column = pending.shift(); column !== undefined; column = pending.shift()) {
+    const { use, attnum: number } = column;
+    const same = (other: BaseColumn): boolean => other.use === use && other.attnum === number;
+    if (tried.some(same)) continue;
+    tried.push(column);
+    const index = lineage.outputs.findIndex(({ lineage: from }) => from.kind === 'column' && same(from));
+    if (index >= 0) return view.columns[index]!.attnum;
+    if (!isIdentity(column)) continue;
+    for (const [left, right] of lineage.equalities) {
+      if (same(left) && isIdentity(right)) pending.push(right);
+      if (same(right) && isIdentity(left)) pending.push(left);
+    }
+  }
+  return undefined;
+}
+
+/** Types whose `=` means the same key; numbers of different width and uuid, not texts under some collation. */
+const identityTypes = new Set(['int2', 'int4', 'int8', 'uuid']);
+
+function isIdentity({ use, attnum }: BaseColumn): boolean {
+  const column = use.relation.columns.find((each) => each.attnum === attnum);
+  return (
+    column !== undefined && column.typeOid === column.baseTypeOid && identityTypes.has(column.baseTypeName)
   );
-  return index < 0 ? undefined : view.columns[index]!.attnum;
 }
 
 /** The guard over the view's own columns, or undefined when the view does not show what it needs. */
@@ -167,6 +193,20 @@ function moveGuard(guard: RowGuard, shown: (attnum: number) => number | undefine
 function movePath(path: SubjectPath, shown: (attnum: number) => number | undefined): SubjectPath | undefined {
   const column = shown(path.column);
   return column === undefined ? undefined : { ...path, column };
+}
+
+/** Equal rules over the same column of the view, without a way in between that could differ. */
+function sameGuard(a: RowGuard, b: RowGuard): boolean {
+  if (a.rule !== b.rule) return false;
+  if (a.kind === 'consent' && b.kind === 'consent') return samePath(a.path, b.path);
+  if (a.kind === 'subject-condition' && b.kind === 'subject-condition') {
+    return a.path !== undefined && b.path !== undefined && samePath(a.path, b.path);
+  }
+  return false;
+}
+
+function samePath(a: SubjectPath, b: SubjectPath): boolean {
+  return a.column === b.column && a.hops.length === 0 && b.hops.length === 0;
 }
 
 /** The base column's own decision where the view shows it unchanged, else the strictest of all that may be in it. */

@@ -2,6 +2,7 @@
  * What a view shows: its columns followed down to base tables, through views over views. It reads definitions from
  * the catalog and decides nothing.
  */
+import type { ColumnRef, Node } from '@pgsql/types';
 import type { Catalog, Oid, Relation } from '../catalog/types.js';
 import type { ParseOutcome } from '../sql/types.js';
 import type { LevelFacts } from './resolution.js';
@@ -19,10 +20,18 @@ export interface BaseUse extends RelationUse {
   readonly plain: boolean;
 }
 
+/** A column of one occurrence of a base relation. */
+export interface BaseColumn {
+  readonly use: RelationUse;
+  readonly attnum: number;
+}
+
 /** A view flattened. The `use` of every lineage is one of `bases`. */
 export interface ViewLineage {
   readonly outputs: readonly OutputColumn[];
   readonly bases: readonly BaseUse[];
+  /** Base columns that are equal by `=` in every row of the view: conditions of WHERE and of inner joins. */
+  readonly equalities: readonly (readonly [BaseColumn, BaseColumn])[];
   /** What decides which rows it shows and in what order: WHERE, joins, grouping, sorting, on any level. */
   readonly conditions: readonly Lineage[];
   /** Functions that it calls on any level; they may read more than their arguments. */
@@ -68,14 +77,38 @@ function standing(
   use: RelationUse,
   levels: readonly LevelFacts[],
 ): { readonly plain: boolean; readonly nullable: boolean } {
-  let plain = !use.tableSample;
   let nullable = use.nullable;
-  for (let level = levels[use.level]; level !== undefined;) {
-    plain &&= level.simple && level.role !== 'other';
-    nullable ||= level.nullable;
+  for (const level of upwards(levels[use.level], levels)) nullable ||= level.nullable;
+  return { plain: !use.tableSample && isPlain(levels[use.level], levels), nullable };
+}
+
+function* upwards(from: LevelFacts | undefined, levels: readonly LevelFacts[]): Generator<LevelFacts> {
+  for (let level = from; level !== undefined;) {
+    yield level;
     level = level.parent === undefined ? undefined : levels[level.parent];
   }
-  return { plain, nullable };
+}
+
+/** Each row of the whole query comes from at most one row of this level. */
+function isPlain(from: LevelFacts | undefined, levels: readonly LevelFacts[]): boolean {
+  for (const level of upwards(from, levels)) if (!level.simple || level.role === 'other') return false;
+  return true;
+}
+
+/** `a.x = b.y` where both sides are columns; undefined for every other condition. */
+function columnEquality(
+  conjunct: Node,
+  columns: ReadonlyMap<ColumnRef, ColumnBinding>,
+): readonly [Lineage, Lineage] | undefined {
+  if (!('A_Expr' in conjunct) || conjunct.A_Expr.kind !== 'AEXPR_OP') return undefined;
+  const { name, lexpr, rexpr } = conjunct.A_Expr;
+  const operator = name?.length === 1 ? name[0] : undefined;
+  if (operator === undefined || !('String' in operator) || operator.String.sval !== '=') return undefined;
+  const sides = [lexpr, rexpr].map((side) => {
+    const binding = side !== undefined && 'ColumnRef' in side ? columns.get(side.ColumnRef) : undefined;
+    return binding === undefined ? undefined : bindingLineage(binding);
+  });
+  return sides[0] === undefined || sides[1] === undefined ? undefined : [sides[0], sides[1]];
 }
 
 function flatten(
@@ -90,6 +123,10 @@ function flatten(
   const functions: FunctionUse[] = [...resolved.functions];
   const operators: OperatorUse[] = [...resolved.operators];
   const conditions: Lineage[] = [];
+  const equalities: (readonly [BaseColumn, BaseColumn])[] = [];
+  const noteEquality = (left: Lineage, right: Lineage): void => {
+    if (left.kind === 'column' && right.kind === 'column') equalities.push([left, right]);
+  };
   /** Per relation use of the definition: where its columns come from, by attnum. */
   const origins = new Map<RelationUse, (attnum: number) => Lineage>();
   for (const use of resolved.relations) {
@@ -122,6 +159,9 @@ function flatten(
         return copy === undefined ? UNKNOWN : { kind: 'column', use: copy, attnum: column };
       });
     conditions.push(...inner.conditions.map(fromInner));
+    for (const [left, right] of inner.equalities) {
+      noteEquality(fromInner({ kind: 'column', ...left }), fromInner({ kind: 'column', ...right }));
+    }
     origins.set(use, (attnum) => {
       const index = use.relation.columns.findIndex((column) => column.attnum === attnum);
       const output = inner.outputs[index];
@@ -138,7 +178,14 @@ function flatten(
   for (const ref of rowConditionRefs(resolved.statement.node)) {
     conditions.push(toBase(bindingLineage(resolved.columns.get(ref))));
   }
-  return { outputs, bases, conditions, functions, operators };
+  for (const level of levels) {
+    if (!isPlain(level, levels)) continue;
+    for (const conjunct of level.conjuncts) {
+      const sides = columnEquality(conjunct, resolved.columns);
+      if (sides !== undefined) noteEquality(toBase(sides[0]), toBase(sides[1]));
+    }
+  }
+  return { outputs, bases, equalities, conditions, functions, operators };
 }
 
 /** Where the value of a reference comes from. */

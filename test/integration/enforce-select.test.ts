@@ -122,6 +122,16 @@ describe.each([18, 15] as const)('governed SELECT on PostgreSQL %i', (version) =
       ],
     ],
     [
+      'a view that joins two tables of one subject',
+      'marketing',
+      'SELECT order_id, customer_id, customer_email FROM order_overview ORDER BY 1',
+      [
+        [10, 1, 'a***@example.com'],
+        [12, 3, 'c***@example.org'],
+        [14, 1, 'a***@example.com'],
+      ],
+    ],
+    [
       'LATERAL',
       'marketing',
       'SELECT c.id, x.n FROM customers c, LATERAL (SELECT count(*)::int AS n FROM orders o WHERE o.customer_id = c.id) x ORDER BY 1',
