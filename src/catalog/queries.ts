@@ -39,6 +39,8 @@ export interface RelationRow {
   readonly persistence: string;
   readonly row_type: number;
   readonly definition: string | null;
+  readonly rules: boolean;
+  readonly checks: readonly (readonly number[])[];
   readonly comment: string | null;
 }
 
@@ -48,6 +50,9 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
        c.relpersistence::text AS persistence, c.reltype AS row_type,
        CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ${systemSchemas}
             THEN pg_get_viewdef(c.oid, false) END AS definition,
+       c.relhasrules AND EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rules,
+       coalesce((SELECT jsonb_agg(to_jsonb(k.conkey) ORDER BY k.oid) FROM pg_constraint k
+                 WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.conkey IS NOT NULL), '[]') AS checks,
        CASE WHEN n.nspname NOT IN ${systemSchemas} THEN obj_description(c.oid, 'pg_class') END AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE ${reachable}

@@ -87,6 +87,8 @@ function relationsOf(rows: CatalogRows): Relation[] {
       })),
       parents: (parents.get(row.oid) ?? []).map((one) => one.parent),
       definition: row.definition ?? undefined,
+      rules: row.rules,
+      checks: row.checks,
       persistence: persistenceOf(row),
       comment: row.comment ?? undefined,
     };

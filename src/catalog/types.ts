@@ -63,6 +63,10 @@ export interface Relation {
   readonly parents: readonly Oid[];
   /** pg_get_viewdef of a view or materialized view. */
   readonly definition: string | undefined;
+  /** Rules that rewrite INSERT, UPDATE or DELETE (manual, 39.4). */
+  readonly rules?: boolean;
+  /** The columns of each CHECK constraint, by attnum. */
+  readonly checks?: readonly (readonly number[])[];
   readonly persistence: 'permanent' | 'unlogged' | 'temporary';
   readonly comment: string | undefined;
 }

@@ -24,6 +24,7 @@ import { decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
 import { readStatement } from './statement-parts.js';
+import { constrainedWrite } from './write-constraints.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
 
 /** A plan whose text is not made yet: edits by token index fit every statement of the same shape. */
@@ -155,11 +156,14 @@ function draftQuery(
   const reading = readColumns(resolved, involved);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
+  const write = writeStatement(body);
+  const constrained = constrainedWrite(resolved, relations.written, write, context.catalog);
+  if (constrained !== undefined) return refused(constrained, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
     written: relations.written,
-    write: writeStatement(body),
+    write,
     actor: session.actor,
     qualifyFunctions: functions.qualify,
     parseFromItem: fromItemParser(parser, verifyLimits),
