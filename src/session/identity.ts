@@ -28,6 +28,8 @@ export type Admission =
     }
   | { readonly ok: false; readonly code: SessionErrorCode; readonly message: string };
 
+export type Admitted = Extract<Admission, { ok: true }>;
+
 /** PG_PROTOCOL(3, 0) as NegotiateProtocolVersion carries it. */
 const PROTOCOL_3_0 = 0x00030000;
 

@@ -1,60 +1,122 @@
 /**
- * The untyped packets at the start of a connection: encryption requests, cancel requests, the StartupMessage.
- * It knows packets, and neither sockets nor policies.
+ * From a client's first bytes to the decision what becomes of it: a cancel request is relayed, a log-in is refused or
+ * admitted by the policy. It opens no connection for the log-in and never sees a message of the server.
  */
-import { readStartupPacket, type CancelRequest, type StartupMessage } from '../wire/startup.js';
-import { ProtocolViolation } from '../wire/protocol-violation.js';
+import type { EnforceContext } from '../enforce/types.js';
+import type { SessionErrorCode } from '../errors/catalog.js';
+import { encodeErrorResponse } from '../wire/messages/error-response.js';
+import type { CancelRequest } from '../wire/startup.js';
+import { relayCancel } from './cancel.js';
+import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
+import type { Ports } from './ports.js';
+import { StartupPackets, type StartupMessageStep } from './startup-packets.js';
 
-export type StartupStep =
-  | { readonly kind: 'wait' }
-  /** Answer with this byte and go on reading. */
-  | { readonly kind: 'answer'; readonly bytes: Buffer }
-  | { readonly kind: 'cancel'; readonly request: CancelRequest }
-  | { readonly kind: 'unsupported'; readonly major: number; readonly minor: number }
-  | {
-      readonly kind: 'startup';
-      readonly message: StartupMessage;
-      /** The packet as it came. */
-      readonly raw: Buffer;
-      readonly duplicates: readonly string[];
-      /** What the client sent behind it already. */
-      readonly rest: Buffer;
-    };
+/** What is counted over all connections of a listener. */
+export interface ConnectionCounts {
+  /** This connection is one too many. */
+  full(): boolean;
+  /** False: too many are under way. */
+  beginCancel(): boolean;
+  endCancel(): void;
+}
 
-const NO_ENCRYPTION = Buffer.from('N');
+export interface StartupPorts {
+  readonly ports: Ports;
+  readonly counts: ConnectionCounts;
+  readonly remote: Claimant['client'];
+  toClient(bytes: Buffer): void;
+  /** The StartupMessage says who this is; whether it is true is for the server to find out. */
+  claimed(who: Claimant): void;
+  /** The last packet is read, and what comes behind it waits for a connection to the server. */
+  connecting(purpose: 'cancel' | 'log-in'): void;
+  /** Maybe in a later event, after `connecting`: a database that is met for the first time has its catalog loaded. */
+  admitted(login: AdmittedLogin): void;
+  /** Tells the client and ends the session. */
+  fatal(code: SessionErrorCode, message: string): void;
+  /** Ends the session. */
+  end(reason: string): void;
+}
+
+export interface AdmittedLogin {
+  readonly who: Claimant;
+  readonly admission: Admitted;
+  /** Undefined for exempt sessions, and where the catalog could not be loaded. */
+  readonly context: EnforceContext | undefined;
+  /** What the client sent behind its StartupMessage already. */
+  readonly rest: Buffer;
+}
 
 export class StartupPhase {
-  private received = Buffer.alloc(0);
-  private asked = new Set<string>();
+  private readonly to: StartupPorts;
+  private readonly packets = new StartupPackets();
+
+  constructor(to: StartupPorts) {
+    this.to = to;
+  }
 
   /** Throws ProtocolViolation for anything malformed. */
-  push(chunk: Buffer): StartupStep {
-    this.received = Buffer.concat([this.received, chunk]);
-    const read = readStartupPacket(this.received);
-    if (read.kind === 'incomplete') return { kind: 'wait' };
-    const { packet, consumed } = read;
-    const rest = this.received.subarray(consumed);
-    switch (packet.kind) {
-      case 'ssl-request':
-      case 'gssenc-request':
-        // Bytes sent before our answer could have been slipped in by someone else (CVE-2021-23214).
-        if (rest.length > 0) throw new ProtocolViolation('received data after an encryption request');
-        if (this.asked.has(packet.kind)) throw new ProtocolViolation('received a second encryption request');
-        this.asked.add(packet.kind);
-        this.received = Buffer.alloc(0);
-        return { kind: 'answer', bytes: NO_ENCRYPTION };
-      case 'cancel-request':
-        return { kind: 'cancel', request: packet };
-      case 'unsupported-protocol':
-        return { kind: 'unsupported', ...packet.protocol };
+  fromClient(bytes: Buffer): void {
+    const step = this.packets.push(bytes);
+    switch (step.kind) {
+      case 'wait':
+        return;
+      case 'answer':
+        this.to.toClient(step.bytes);
+        return;
+      case 'cancel':
+        this.cancel(step.request);
+        return;
+      case 'unsupported':
+        this.to.toClient(
+          encodeErrorResponse({
+            severity: 'FATAL',
+            sqlstate: '0A000',
+            message: `unsupported frontend protocol ${step.major}.${step.minor}: pgveil speaks 3.0`,
+          }),
+        );
+        this.to.end('unsupported protocol');
+        return;
       case 'startup':
-        return {
-          kind: 'startup',
-          message: packet,
-          raw: this.received.subarray(0, consumed),
-          duplicates: read.duplicates,
-          rest,
-        };
+        this.logIn(step);
     }
+  }
+
+  private cancel(request: CancelRequest): void {
+    const { counts, ports } = this.to;
+    this.to.connecting('cancel');
+    if (!counts.beginCancel()) {
+      this.to.end('too many cancel requests');
+      return;
+    }
+    relayCancel(ports.upstream, request, () => {
+      counts.endCancel();
+      this.to.end('cancel request');
+    });
+  }
+
+  private logIn({ message, raw, duplicates, rest }: StartupMessageStep): void {
+    const { ports, counts, remote } = this.to;
+    const who = claimantOf(message, remote);
+    this.to.claimed(who);
+    if (counts.full()) {
+      this.to.fatal('too-many-connections', 'too many connections');
+      return;
+    }
+    const admission = admit(message, raw, duplicates, who, ports);
+    if (!admission.ok) {
+      this.to.fatal(admission.code, admission.message);
+      return;
+    }
+    this.to.connecting('log-in');
+    const context = admission.rule.exempt ? undefined : ports.contextFor(who.database);
+    if (context instanceof Promise)
+      // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
+      context
+        .catch(() => undefined)
+        .then(
+          (loaded) => this.to.admitted({ who, admission, context: loaded, rest }),
+          () => undefined,
+        );
+    else this.to.admitted({ who, admission, context, rest });
   }
 }

@@ -1,0 +1,251 @@
+/**
+ * The messages of one session in both directions, phase by phase (PostgreSQL manual, 54.2 "Message Flow"): the relayed
+ * log-in, the probe of a governed session, then statements. It owns the two framers and what stands behind each; it
+ * touches no sockets and ends nothing itself.
+ */
+import type { SessionIdentity } from '../audit/types.js';
+import type { SessionErrorCode } from '../errors/catalog.js';
+import type { SessionRule } from '../policy/types.js';
+import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
+import { backendTypes } from '../wire/message-types.js';
+import { Backend } from './backend.js';
+import { ExemptFrontend } from './exempt-frontend.js';
+import type { FrameTables } from './frame-tables.js';
+import type { FrontendPorts } from './frontend-ports.js';
+import { GovernedFrontend } from './governed-frontend.js';
+import { Hold } from './hold.js';
+import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
+import type { Outbox } from './outbox.js';
+import type { Ports } from './ports.js';
+import { RawBackend, RawFrontend } from './raw.js';
+import type { SessionReports } from './session-reports.js';
+import { SessionState } from './session-state.js';
+import { RunLedger } from './statement-run.js';
+import { TextDescriptions } from './text-descriptions.js';
+import { TextPlanner } from './text-planner.js';
+
+export interface MessageFlowPorts {
+  readonly ports: Ports;
+  readonly tables: FrameTables;
+  readonly reports: SessionReports;
+  readonly rule: SessionRule;
+  readonly identity: SessionIdentity;
+  readonly toClient: Outbox;
+  readonly toUpstream: Outbox;
+  /** What a message was held for is there: does `work` in an event of its own, if the session still lives. */
+  resumed(work: () => void): void;
+  /** What a message was held for has failed. */
+  broken(error: unknown): void;
+  /** The log-in has succeeded. */
+  opened(): void;
+  /** After this event, ask the server to send what it has. */
+  wantFlush(): void;
+  /** The client has said goodbye. */
+  terminate(): void;
+  /** The server has said that it ends the session. */
+  serverEnded(): void;
+  /** Tells the client and ends the session. */
+  fatal(code: SessionErrorCode, message: string): void;
+}
+
+/** What a framer keeps of a message whose header is not complete. */
+const HEADER_BYTES = 5;
+
+export class MessageFlow {
+  private readonly to: MessageFlowPorts;
+  private readonly isRaw: boolean;
+  private readonly clientFramer: Framer;
+  private readonly upstreamFramer: Framer;
+  private clientSink: FrameSink;
+  private upstreamSink: FrameSink;
+  private readonly clientHold: Hold;
+  private readonly upstreamHold: Hold;
+  private authenticated = false;
+  private ledger: RunLedger | undefined;
+  private state: SessionState | undefined;
+  private raw: RawBackend | undefined;
+
+  /** Begins with the log-in: the StartupMessage is on its way to the server. */
+  constructor(to: MessageFlowPorts) {
+    this.to = to;
+    const { rule, tables } = to;
+    this.isRaw = rule.exempt && rule.audit === 'connections';
+    const resumeClient = (): void => {
+      this.clientFramer.resume(this.clientSink);
+    };
+    const resumeUpstream = (): void => {
+      this.upstreamFramer.resume(this.upstreamSink);
+      this.resumeAnswered();
+    };
+    const broken = (error: unknown): void => to.broken(error);
+    this.clientHold = new Hold(() => to.resumed(resumeClient), broken);
+    this.upstreamHold = new Hold(() => to.resumed(resumeUpstream), broken);
+    this.clientFramer = new Framer(
+      this.isRaw ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,
+    );
+    this.upstreamFramer = new Framer(tables.loginBackend);
+    const forwardClient = (buffer: Buffer): void => to.toUpstream.add(buffer);
+    const terminate = (): void => to.terminate();
+    this.clientSink = this.isRaw
+      ? new RawFrontend(forwardClient, terminate)
+      : new LoginFrontend(forwardClient, terminate, () => this.authenticated);
+    this.upstreamSink = new LoginBackend({
+      forward: (buffer) => to.toClient.add(buffer),
+      authenticated: () => (this.authenticated = true),
+      rejected: (sqlstate) => {
+        to.serverEnded();
+        to.reports.rejected(sqlstate);
+      },
+      ready: () => (rule.exempt ? this.beginExempt() : this.beginProbe()),
+    });
+  }
+
+  fromClient(bytes: Buffer): void {
+    this.raw?.noteRequest();
+    this.clientFramer.push(bytes, this.clientSink);
+  }
+
+  fromUpstream(bytes: Buffer): void {
+    this.upstreamFramer.push(bytes, this.upstreamSink);
+    this.resumeAnswered();
+  }
+
+  /** A message of the client waits, and nothing behind it may be read. */
+  get clientHeld(): boolean {
+    return this.clientFramer.held;
+  }
+
+  get upstreamHeld(): boolean {
+    return this.upstreamFramer.held;
+  }
+
+  /** A part of a client's message takes memory until the rest comes. */
+  get gathering(): boolean {
+    const { midMessage, bufferedBytes } = this.clientFramer;
+    return midMessage && bufferedBytes > HEADER_BYTES;
+  }
+
+  /** Nothing is under way, and no transaction is open. */
+  get idle(): boolean {
+    return this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);
+  }
+
+  /** The session has ended, and with it the statements under way. */
+  interrupt(): void {
+    this.ledger?.interruptAll();
+  }
+
+  /** An answer may be what a held message of the client waits for. */
+  private resumeAnswered(): void {
+    if (this.clientFramer.held && !this.clientHold.isWaiting) this.clientFramer.resume(this.clientSink);
+  }
+
+  private beginExempt(): Verdict {
+    const ledger = this.open();
+    if (this.isRaw) {
+      this.upstreamFramer.useTable(this.to.tables.rawBackend);
+      this.raw = new RawBackend(
+        (buffer) => this.to.toClient.add(buffer),
+        () => this.to.serverEnded(),
+        () => this.noteDdl(),
+      );
+      this.upstreamSink = this.raw;
+      return 'pass';
+    }
+    const { planner } = this.to.ports;
+    this.beginStatements(
+      new SessionState([]),
+      ledger,
+      (to) => new ExemptFrontend(to, new TextDescriptions(planner)),
+    );
+    return 'pass';
+  }
+
+  /** The server's ReadyForQuery is kept back; the probe's own takes its place. */
+  private beginProbe(): Verdict {
+    this.upstreamFramer.useTable(this.to.tables.probeBackend);
+    this.upstreamSink = new ProbeBackend(
+      (buffer) => this.to.toClient.add(buffer),
+      (result) => this.beginGoverned(result),
+    );
+    this.to.toUpstream.add(probeFrame);
+    return 'drop';
+  }
+
+  private beginGoverned(result: ProbeResult | string): Verdict {
+    if (typeof result === 'string') {
+      this.to.fatal('client-encoding-not-utf8', result);
+      return 'stop';
+    }
+    const ledger = this.open();
+    const { identity, rule, ports } = this.to;
+    const state = new SessionState(result.searchPath);
+    const facts = {
+      user: identity.user,
+      database: identity.database,
+      role: rule.role ?? '',
+      purpose: rule.purpose ?? '',
+      actor: new Map<string, string>(),
+    };
+    const planner = new TextPlanner(ports, facts, state, this.clientHold);
+    this.beginStatements(state, ledger, (to) => new GovernedFrontend({ ...to, planner }));
+    return 'pass';
+  }
+
+  private beginStatements(
+    state: SessionState,
+    ledger: RunLedger,
+    frontend: (to: FrontendPorts) => FrameSink,
+  ): void {
+    const { to } = this;
+    const { reports } = to;
+    const governed = !to.rule.exempt;
+    this.state = state;
+    // The probe's row is not a statement's.
+    this.upstreamFramer.takeCount(backendTypes['data-row']);
+    this.upstreamFramer.useTable(to.tables.statementsBackend);
+    this.upstreamSink = new Backend({
+      governed,
+      state,
+      ledger,
+      hold: this.upstreamHold,
+      framer: this.upstreamFramer,
+      forward: (buffer) => to.toClient.add(buffer),
+      guardTripped: (field) => {
+        reports.guardTripped(field);
+        to.fatal('guard-trip', 'the result was withheld because it would have shown a protected column');
+      },
+      unsafe: (what) => {
+        reports.leftSettings(what);
+        to.fatal(
+          'client-encoding-not-utf8',
+          `the setting "${what}" of a governed session was changed on the server`,
+        );
+      },
+      parameterChanged: (name, value) => {
+        if (governed && name === 'search_path') reports.searchPathReported(value, state.path.current);
+      },
+      serverEnded: () => to.serverEnded(),
+      ddl: () => this.noteDdl(),
+    });
+    this.clientSink = frontend({
+      ports: to.ports,
+      state,
+      ledger,
+      hold: this.clientHold,
+      wantFlush: () => to.wantFlush(),
+      terminate: () => to.terminate(),
+      forward: (buffer) => to.toUpstream.add(buffer),
+    });
+  }
+
+  private open(): RunLedger {
+    this.to.opened();
+    this.ledger = new RunLedger(this.to.ports, this.to.identity);
+    return this.ledger;
+  }
+
+  private noteDdl(): void {
+    this.to.ports.noteDdl(this.to.identity.database);
+  }
+}
