@@ -8,7 +8,8 @@ import type { EventDraft } from './chain.js';
 import { eventSource, INTERRUPTED, statementEvent } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
 import { Shipper } from './redis.js';
-import { Spool, type AppendEntry } from './spool.js';
+import { Spool } from './spool.js';
+import type { AppendEntry } from './spool-entry.js';
 
 export interface AuditLogOptions {
   readonly spoolDirectory: string;

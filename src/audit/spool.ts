@@ -1,19 +1,21 @@
 /**
  * The spool: the append-only log on disk that every event goes to first. Owns the order of events, their sequence and
- * hash chain, group commit, rotation and its own recovery from failing disks. Knows nothing of sessions or of Redis.
+ * hash chain, which intents are open, and when a write or a rotation is due. Knows nothing of sessions or of Redis.
  *
  * Appends of one turn of the event loop go out in one write(); those that ask for it wait for a shared fdatasync.
  * INVARIANT(spool-before-redis): readers see synced bytes only, so that nothing outside knows an event (or a sequence
  * number) that the spool could still forget.
  */
-import { fdatasync, mkdirSync } from 'node:fs';
-import { CHAIN_START, type EventDraft } from './chain.js';
+import { mkdirSync } from 'node:fs';
+import { CHAIN_START } from './chain.js';
 import type { RecordBatch } from './spool-batch.js';
+import type { AppendEntry } from './spool-entry.js';
 import { recordKind, type SpoolRecord } from './spool-format.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
 import { recoverSpool, type Recovered } from './spool-recover.js';
 import { SegmentFiles } from './spool-segments.js';
 import type { SpoolPosition } from './spool-reader.js';
+import { SpoolSync } from './spool-sync.js';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -31,19 +33,6 @@ export interface SpoolOptions {
   readonly onDurable?: () => void;
 }
 
-export interface AppendEntry {
-  readonly uid: string;
-  readonly time: number;
-  /** An event is built when it is written, so that a session's turn pays for little more than a push. */
-  readonly content:
-    | { readonly kind: 'event'; readonly draft: () => EventDraft }
-    | { readonly kind: 'intent'; readonly json: () => string };
-  /** When to call back: not at all, once the operating system has the bytes, or once the disk has. */
-  readonly until: 'queued' | 'written' | 'synced';
-  readonly done?: (failure: Error | undefined) => void;
-}
-
-const RETRY_MS = 250;
 const RELAXED_DELAY_MS = 5;
 const BATCH_ENTRIES = 256;
 
@@ -53,21 +42,16 @@ export class Spool {
   readonly #options: SpoolOptions;
   readonly #lock: SpoolLock;
   readonly #files: SegmentFiles;
+  readonly #sync: SpoolSync;
   /** Statements under way: uid → segment of the intent. Those segments may not be deleted. */
   readonly #openIntents = new Map<string, number>();
   #queue: AppendEntry[] = [];
-  #syncWaiters: AppendEntry[] = [];
   #sequence: number;
   #prev: string;
-  #failure: Error | undefined;
-  #reportedFailure = false;
-  #syncing = false;
   #closed = false;
   #events = 0;
   #scheduled: 'no' | 'timer' | 'immediate' = 'no';
   #flushTimer: NodeJS.Timeout | undefined;
-  #syncTimer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -92,10 +76,23 @@ export class Spool {
       this.#lock.release();
       throw error;
     }
+    this.#sync = new SpoolSync({
+      directory: options.directory,
+      files: this.#files,
+      syncAfterMs: options.syncAfterMs ?? 50,
+      rotateWhenDue: () => this.#rotateWhenDue(),
+      flush: () => this.flush(),
+      refused: ({ uid }) => {
+        // The statement of such an intent is refused, so it must not be found open after a crash.
+        if (this.#openIntents.delete(uid)) this.#files.pendingCancels.push(uid);
+      },
+      onState: options.onState,
+      onDurable: options.onDurable,
+    });
   }
 
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#sync.failure;
   }
 
   get directory(): string {
@@ -134,13 +131,13 @@ export class Spool {
   append(entry: AppendEntry): boolean {
     if (this.#closed || this.full) return false;
     this.#queue.push(entry);
-    if (this.#failure !== undefined) {
+    if (this.#sync.failure !== undefined) {
       // FAIL-CLOSED: an intent cannot be promised while the disk fails; an outcome waits for the retry.
       if (entry.content.kind === 'intent') {
         this.#queue.pop();
         return false;
       }
-      entry.done?.(this.#failure);
+      entry.done?.(this.#sync.failure);
       return true;
     }
     this.#schedule(entry.until !== 'queued' || this.#queue.length >= BATCH_ENTRIES);
@@ -157,15 +154,15 @@ export class Spool {
   async drain(): Promise<void> {
     this.flush();
     while (
-      this.#failure === undefined &&
+      this.#sync.failure === undefined &&
       !this.#closed &&
-      (this.#queue.length > 0 || this.#files.dirty || this.#syncing)
+      (this.#queue.length > 0 || this.#files.dirty || this.#sync.running)
     ) {
-      this.#startSync();
+      this.#sync.start();
       await new Promise((resolve) => setTimeout(resolve, 1));
       this.flush();
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#sync.failure !== undefined) throw this.#sync.failure;
   }
 
   /** Drains, or rejects when the disk or the time does not allow it. */
@@ -187,10 +184,9 @@ export class Spool {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#flushTimer);
-    clearTimeout(this.#syncTimer);
-    clearTimeout(this.#retryTimer);
+    this.#sync.stop();
     // An fd must not be closed under a sync that still runs on it; the process is ending and will close it.
-    if (!this.#syncing) this.#files.close();
+    if (!this.#sync.running) this.#files.close();
     this.#lock.release();
   }
 
@@ -208,9 +204,10 @@ export class Spool {
   /** Writes everything queued in one write. */
   flush(): void {
     this.#scheduled = 'no';
-    if (this.#closed || this.#failure !== undefined) return;
+    if (this.#closed || this.#sync.failure !== undefined) return;
     // A disk that hangs in a sync fills neither the kernel's cache nor our memory: the queue grows to its bound instead.
-    if (this.#queue.length === 0 || (this.#syncing && this.#files.unsyncedRecords >= this.#maxQueued)) return;
+    if (this.#queue.length === 0 || (this.#sync.running && this.#files.unsyncedRecords >= this.#maxQueued))
+      return;
     let batch = this.#queue;
     this.#queue = [];
     const chainBefore = { sequence: this.#sequence, prev: this.#prev };
@@ -223,7 +220,7 @@ export class Spool {
       // The chain goes back to its last written link: nothing of the batch is in the file.
       ({ sequence: this.#sequence, prev: this.#prev } = chainBefore);
       this.#queue = [...batch.filter((entry) => entry.content.kind === 'event'), ...this.#queue];
-      this.#fail(error, batch);
+      this.#sync.fail(error, batch);
       return;
     }
     this.#written(batch);
@@ -231,9 +228,9 @@ export class Spool {
 
   /** A running sync holds the file, so a segment may grow a little beyond its size. */
   #rotateWhenDue(): void {
-    if (this.#syncing || !this.#files.needsSegment()) return;
+    if (this.#sync.running || !this.#files.needsSegment()) return;
     this.#files.rotate(this.#header());
-    this.#settle(this.#syncWaiters.splice(0), undefined);
+    this.#sync.allSynced();
   }
 
   #written(batch: readonly AppendEntry[]): void {
@@ -246,11 +243,11 @@ export class Spool {
       }
       if (entry.until === 'synced') {
         wantSync = true;
-        this.#syncWaiters.push(entry);
+        this.#sync.wait(entry);
       } else entry.done?.(undefined);
     }
-    if (wantSync) this.#startSync();
-    else this.#syncTimer ??= setTimeout(() => this.#startSync(), this.#options.syncAfterMs ?? 50);
+    if (wantSync) this.#sync.start();
+    else this.#sync.startSoon();
   }
 
   /** False: it could not be turned into bytes. */
@@ -270,96 +267,6 @@ export class Spool {
       this.#options.onLost?.(cause);
       return false;
     }
-  }
-
-  #startSync(): void {
-    clearTimeout(this.#syncTimer);
-    this.#syncTimer = undefined;
-    if (this.#syncing || this.#closed || this.#failure !== undefined || !this.#files.dirty) return;
-    this.#syncing = true;
-    const waiters = this.#syncWaiters;
-    this.#syncWaiters = [];
-    const upTo = this.#files.written;
-    fdatasync(this.#files.fd, (error) => {
-      this.#syncing = false;
-      if (error !== null) {
-        this.#fail(error, waiters);
-        return;
-      }
-      this.#files.synced(upTo);
-      this.#settle(waiters, undefined);
-      try {
-        // Here and not only in flush: under steady load a sync is running whenever flush looks.
-        this.#rotateWhenDue();
-      } catch (cause) {
-        this.#fail(cause, []);
-        return;
-      }
-      this.#options.onDurable?.();
-      this.flush();
-      if (this.#syncWaiters.length > 0) this.#startSync();
-      else if (this.#files.dirty)
-        this.#syncTimer ??= setTimeout(() => this.#startSync(), this.#options.syncAfterMs ?? 50);
-    });
-  }
-
-  #fail(cause: unknown, waiting: readonly AppendEntry[]): void {
-    const failure = new Error(
-      `audit spool "${this.#options.directory}" cannot be written: free space or repair the disk; pgveil retries by itself`,
-      { cause },
-    );
-    this.#failure = failure;
-    const waiters = this.#syncWaiters.splice(0);
-    for (const entry of [...waiting, ...waiters]) {
-      // The statement of such an intent is refused, so it must not be found open after a crash.
-      if (this.#openIntents.delete(entry.uid)) this.#files.pendingCancels.push(entry.uid);
-    }
-    this.#settle([...waiting, ...waiters], failure);
-    this.#report();
-    this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
-  }
-
-  /** Writes the unsynced bytes once more, as the kernel may have dropped them after a failed sync, and syncs them. */
-  #retry(): void {
-    this.#retryTimer = undefined;
-    if (this.#closed) return;
-    try {
-      this.#files.rewrite();
-      const cancels = this.#files.batch();
-      for (const uid of this.#files.pendingCancels)
-        cancels.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
-      if (cancels.records > 0) this.#files.write(cancels);
-      this.#files.pendingCancels.length = 0;
-    } catch {
-      this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
-      return;
-    }
-    const upTo = this.#files.written;
-    this.#syncing = true;
-    fdatasync(this.#files.fd, (error) => {
-      this.#syncing = false;
-      if (error !== null) {
-        this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
-        return;
-      }
-      this.#files.synced(upTo);
-      // A queue that is still too much for the disk fails again in flush, before anybody is told that all is well.
-      this.#failure = undefined;
-      this.flush();
-      this.#report();
-      this.#options.onDurable?.();
-    });
-  }
-
-  /** Tells of changes only. */
-  #report(): void {
-    if ((this.#failure !== undefined) === this.#reportedFailure) return;
-    this.#reportedFailure = this.#failure !== undefined;
-    this.#options.onState?.(this.#failure);
-  }
-
-  #settle(entries: readonly AppendEntry[], failure: Error | undefined): void {
-    for (const entry of entries) entry.done?.(failure);
   }
 
   #header(): SpoolRecord {

@@ -1,0 +1,14 @@
+/** What is handed to the spool: one event or intent, not yet bytes. */
+import type { EventDraft } from './chain.js';
+
+export interface AppendEntry {
+  readonly uid: string;
+  readonly time: number;
+  /** An event is built when it is written, so that a session's turn pays for little more than a push. */
+  readonly content:
+    | { readonly kind: 'event'; readonly draft: () => EventDraft }
+    | { readonly kind: 'intent'; readonly json: () => string };
+  /** When to call back: not at all, once the operating system has the bytes, or once the disk has. */
+  readonly until: 'queued' | 'written' | 'synced';
+  readonly done?: (failure: Error | undefined) => void;
+}
