@@ -16,6 +16,8 @@ export type ProtectedDecision = Extract<RelationDecision, { access: 'protected' 
 
 export interface GuardedRelationOptions {
   readonly only: boolean;
+  /** Columns that the statement may read, by attnum; undefined for all. The others are NULL of their type. */
+  readonly needed: ReadonlySet<number> | undefined;
   readonly actor: ReadonlyMap<string, string>;
   /** Copies of the client's own safe conjuncts, each a boolean expression over `innerAlias`. */
   readonly hoisted: readonly (readonly Piece[])[];
@@ -36,7 +38,8 @@ export function guardedRelation(
 ): readonly Piece[] {
   const guard = guardSql(relation, innerAlias, decision.guards, options.actor);
   const columns = relation.columns.map(
-    (column) => `${columnValue(column, decision, innerAlias, guard.condition)} AS ${identifier(column.name)}`,
+    (column) =>
+      `${neededValue(column, decision, options.needed, guard.condition)} AS ${identifier(column.name)}`,
   );
   for (const name of options.systemColumns) {
     columns.push(`${innerAlias}.${identifier(name)} AS ${identifier(name)}`);
@@ -65,6 +68,22 @@ export function guardedRelation(
   return pieces;
 }
 
+function neededValue(
+  column: Column,
+  decision: ProtectedDecision,
+  needed: ReadonlySet<number> | undefined,
+  condition: string,
+): string {
+  if (needed === undefined || needed.has(column.attnum) || isBareColumn(column.attnum, decision)) {
+    return columnValue(column, decision, innerAlias, condition);
+  }
+  return nullOf(column);
+}
+
+function nullOf(column: Column): string {
+  return `NULL::${safeTypeName(column.baseType)}`;
+}
+
 /** True when the column leaves the derived table as the plain base column: the guard on the wire may then see its origin. */
 export function isBareColumn(attnum: number, decision: ProtectedDecision): boolean {
   if (decision.columns.get(attnum)?.kind !== 'clear') return false;
@@ -84,7 +103,7 @@ export function columnValue(
   // FAIL-CLOSED: a column without a decision is denied.
   const rule: ColumnDecision = decision.columns.get(column.attnum) ?? { kind: 'denied', label: undefined };
   const base = columnOf(alias, column);
-  const nothing = `NULL::${safeTypeName(column.baseType)}`;
+  const nothing = nullOf(column);
   switch (rule.kind) {
     case 'denied':
       return nothing;

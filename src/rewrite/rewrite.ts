@@ -16,6 +16,7 @@ import { hoistedConjuncts } from './hoist.js';
 import { IntendedTree } from './intended-tree.js';
 import { rewriteLocking } from './locking.js';
 import { relationName } from './names.js';
+import { neededColumns } from './needed-columns.js';
 import { rewriteWrite, type WriteInput, type WriteStatement } from './write-target.js';
 
 export interface RewriteInput {
@@ -50,6 +51,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     return { ok: false, reason, hint: 'split the statement' };
   }
   const guardedIds = new Set(guarded.keys());
+  const needed = guarded.size === 0 ? undefined : neededColumns(resolved);
   const locking = rewriteLocking(resolved, guardedIds);
   if (!locking.ok) return locking;
   const intended = new IntendedTree(resolved.statement.node);
@@ -68,6 +70,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     const system = systemColumns(resolved, use, decision);
     if (!system.ok) return system;
     const pieces = guardedRelation(use.relation, decision, {
+      needed: needed?.get(use.id),
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
       hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
