@@ -6,6 +6,23 @@ import { clampRange, isNumber } from './number-range.js';
 
 const schema = z.strictObject({ kind: z.literal('bucket'), size: z.number().min(0.001).max(1e12) });
 
+const INTEGERS = new Set(['int2', 'int4', 'int8']);
+
+/**
+ * The lower end in whole numbers, which `%` cuts towards zero. A value within one size of the type's own end becomes that
+ * end, because the lower end of its range may lie outside the type.
+ */
+function wholeBucket(value: string, size: number, lowest: string): string {
+  const number = (text: string): string => `'${text}'::bigint`;
+  const step = number(sqlNumber(size));
+  const wide = `(${value}::bigint)`;
+  // From zero upwards the lower end is never below zero, however large the size.
+  const end = BigInt(lowest) + BigInt(size);
+  const first = end < 0n ? end : 0n;
+  const above = op(op(op(wide, '%', step), '+', step), '%', step);
+  return `CASE WHEN ${op(wide, '<', number(first.toString()))} THEN ${number(lowest)} ELSE ${op(wide, '-', above)} END`;
+}
+
 /** JavaScript may write 1e-7 or 1e+21; within the schema's bounds it never does. */
 function sqlNumber(value: number): string {
   return value.toString();
@@ -23,6 +40,9 @@ export const bucketMask: MaskKind<typeof schema> = {
     const float = column.baseTypeName.startsWith('float');
     const type = float ? 'double precision' : 'numeric';
     const { low, high } = clampRange(column);
+    if (INTEGERS.has(column.baseTypeName)) {
+      return keepNull(column, (value) => wholeBucket(value, definition.size, low));
+    }
     const number = (text: string): string => `'${text}'::${type}`;
     const size = number(sqlNumber(definition.size));
     return keepNull(column, (value) => {
