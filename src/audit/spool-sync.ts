@@ -84,6 +84,8 @@ export class SpoolSync {
       }
       this.#files.synced(upTo);
       settle(waiters, undefined);
+      // A write has failed meanwhile: the file stays as it is until the retry has written it again.
+      if (this.#failure !== undefined) return;
       try {
         // Here and not only in flush: under steady load a sync is running whenever flush looks.
         this.#to.rotateWhenDue();
@@ -123,6 +125,11 @@ export class SpoolSync {
   #retry(): void {
     this.#retryTimer = undefined;
     if (this.#stopped) return;
+    if (this.#running) {
+      // A slow sync still runs on the file: a second one beside it could be counted against another segment.
+      this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
+      return;
+    }
     try {
       this.#files.rewrite();
       const cancels = this.#files.batch();
