@@ -16,6 +16,7 @@ import { splitItems, wordAt, type WriteClauses, writeClauses } from './clauses.j
 import { type Edit, type Piece, pieceText } from './edits.js';
 import { scalarGuard } from './guard-sql.js';
 import { columnValue, type ProtectedDecision } from './guarded-relation.js';
+import { columnRefsBelow, computesFrom } from './computed-value.js';
 import { hoistedConjuncts } from './hoist.js';
 import { columnsThatName } from './output-names.js';
 import type { IntendedTree } from './intended-tree.js';
@@ -353,6 +354,20 @@ class Writer {
         'write other columns, or write this one through an exempt session',
       );
     }
+    const own = (ref: ColumnRef): boolean => {
+      const binding = resolved.columns.get(ref);
+      return (
+        binding?.kind === 'column' &&
+        binding.use.id === this.#input.use.id &&
+        binding.attnum === column.attnum
+      );
+    };
+    if (computesFrom(target.val, own)) {
+      throw new Unsupported(
+        `a value that is computed from masked column "${column.name}" and written to it`,
+        'the mask would be stored in place of the value: write the new value itself, or use an exempt session',
+      );
+    }
     const first = valueToken(resolved, place);
     const parsed = parseSelect(toByteString(`SELECT ${text.before}$${placeholder}${text.after}`))?.targets[0];
     if (parsed === undefined || !('ResTarget' in parsed) || parsed.ResTarget.val === undefined) {
@@ -469,18 +484,4 @@ function filled(snippet: Node, expression: Node): Node {
   delete found['ParamRef'];
   Object.assign(found, expression);
   return snippet;
-}
-
-function columnRefsBelow(root: object): readonly ColumnRef[] {
-  const refs: ColumnRef[] = [];
-  const pending: unknown[] = [root];
-  while (pending.length > 0) {
-    const node = pending.pop();
-    if (typeof node !== 'object' || node === null) continue;
-    for (const [key, value] of Object.entries(node)) {
-      if (key === 'ColumnRef') refs.push(value as ColumnRef);
-      pending.push(value);
-    }
-  }
-  return refs;
 }

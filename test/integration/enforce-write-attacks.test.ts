@@ -38,8 +38,8 @@ const statements = [
   "INSERT INTO customers (id, first_name, last_name) VALUES (5, 'a', 'b') ON CONFLICT (id) DO UPDATE SET region = 'r' WHERE 1 / (length(customers.notes) - 23) > 5 RETURNING id",
   "INSERT INTO customers (id, first_name, last_name) VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, notes = customers.email RETURNING id, email, notes",
   'INSERT INTO orders SELECT 500 + c.id, c.id, length(c.notes), c.notes FROM customers c RETURNING *',
-  'UPDATE tickets SET subject = subject || subject RETURNING id, subject',
-  'UPDATE customers SET phone = overlay(phone PLACING email FROM 1 FOR 3) RETURNING id, phone',
+  'UPDATE tickets SET region = subject || subject RETURNING id, region',
+  'UPDATE customers SET region = overlay(phone PLACING email FROM 1 FOR 3) WHERE phone IS NOT NULL RETURNING id, region',
 ] as const;
 
 /** What a role sees afterwards. */

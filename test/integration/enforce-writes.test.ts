@@ -113,6 +113,20 @@ describe.each(postgresVersions)('writes on PostgreSQL %i', (version) => {
       { count: 1, stored: [['ada.canary1@example.com', 'canary-note-1 likes tea']] },
     ],
     [
+      'a masked column that COALESCE and CASE pass on keeps its value where it is chosen',
+      'support',
+      "UPDATE customers SET notes = COALESCE(notes, 'none'), email = CASE WHEN email IS NULL THEN 'x' ELSE email END WHERE id IN (1, 4)",
+      undefined,
+      'SELECT notes, email FROM customers WHERE id IN (1, 4) ORDER BY id',
+      {
+        count: 2,
+        stored: [
+          ['canary-note-1 likes tea', 'ada.canary1@example.com'],
+          ['none', 'dmitri.canary4@example.net'],
+        ],
+      },
+    ],
+    [
       'withheld rows are neither touched nor counted',
       'marketing',
       "UPDATE customers SET region = 'XX'",
@@ -282,6 +296,13 @@ describe.each(postgresVersions)('writes on PostgreSQL %i', (version) => {
     ['support', "INSERT INTO payments VALUES (9, 1, '4111', 1)"],
     ['support', 'UPDATE customers SET (email, notes) = (SELECT $$a$$, $$b$$)'],
     ['support', "UPDATE customers SET profile['social'] = '1'"],
+    ['support', "UPDATE customers SET notes = notes || ' and more'"],
+    ['support', "UPDATE customers SET notes = COALESCE(left(customers.notes, 2), 'none')"],
+    ['support', 'UPDATE customers SET birth_date = CASE WHEN id = 1 THEN birth_date + 1 END'],
+    [
+      'support',
+      "INSERT INTO customers (id, first_name, last_name) VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET notes = customers.notes || EXCLUDED.notes",
+    ],
     ['support', 'UPDATE customers c SET region = c::text'],
     ['support', 'DELETE FROM customers c RETURNING c'],
     ['support', 'DELETE FROM customers RETURNING row_to_json(customers)'],
