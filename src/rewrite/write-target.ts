@@ -19,6 +19,7 @@ import { columnValue, type ProtectedDecision } from './guarded-relation.js';
 import { columnRefsBelow, computesFrom } from './computed-value.js';
 import { hoistedConjuncts } from './hoist.js';
 import { columnsThatName } from './output-names.js';
+import { unreadReferences } from './unread-references.js';
 import type { IntendedTree } from './intended-tree.js';
 import { columnByNumber } from './names.js';
 import { writeBack } from './write-back.js';
@@ -112,6 +113,13 @@ class Writer {
       throw new Unsupported(
         'a write to a table under a name that starts with pgveil_',
         'choose another alias',
+      );
+    }
+    // FAIL-CLOSED: a reference that was not looked at would read the stored value.
+    if (unreadReferences(resolved)) {
+      throw new Unsupported(
+        'a column in a place that is not understood',
+        'write the statement in a simpler form',
       );
     }
     const returned = new Set(this.#returnedStars());

@@ -189,6 +189,18 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
     expect(await write('support', sql)).toEqual({ rows, names });
   });
 
+  it.each<[string, boolean]>([
+    ['COPY payments FROM STDIN', false],
+    ['COPY payments (id, card_number) FROM STDIN', false],
+    ['COPY payments (id, customer_id, amount) FROM STDIN', true],
+    ['COPY customers FROM STDIN WHERE notes IS NULL', true],
+    ['COPY customers FROM STDIN WHERE (SELECT max(notes) FROM customers) IS NULL', true],
+    ["COPY customers FROM '/etc/passwd'", false],
+  ])('%s: %s', async (sql, runs) => {
+    const [plan] = (await crm.plan(sql, crm.session('support'))).plans;
+    expect(plan!.kind !== 'refuse').toBe(runs);
+  });
+
   it('lets DEFAULT VALUES through to a table with a denied column', async () => {
     await expect(write('support', 'INSERT INTO payments DEFAULT VALUES')).rejects.toMatchObject({
       code: '23502',
