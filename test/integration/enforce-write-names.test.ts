@@ -113,6 +113,11 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
       set('SELECT notes FROM (SELECT customers.notes::text) q'),
     ],
     [
+      'an output of a subquery that is named by the column in brackets',
+      'support',
+      set('SELECT notes FROM (SELECT (customers.notes)) q'),
+    ],
+    [
       'an output of a subquery that is named by the column in a CASE',
       'support',
       set('SELECT notes FROM (SELECT CASE WHEN true THEN NULL ELSE customers.notes END) q'),
