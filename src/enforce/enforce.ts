@@ -11,7 +11,7 @@ import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
-import type { WriteStatement } from '../rewrite/write-target.js';
+import type { WriteStatement } from '../rewrite/write-context.js';
 import { fromItemParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';

@@ -3,7 +3,7 @@ import type { Node } from '@pgsql/types';
 import type { Catalog, Column, Relation } from '../catalog/types.js';
 import type { ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
-import type { WriteStatement } from '../rewrite/write-target.js';
+import type { WriteStatement } from '../rewrite/write-context.js';
 import { refuse } from './refusals.js';
 import type { Refusal } from './types.js';
 

@@ -85,7 +85,7 @@ export const errorCatalog = {
   ),
   'write-not-supported': refused(
     'write',
-    'writes to protected tables are not supported yet; use an exempt login',
+    'write to the table itself with INSERT, UPDATE or DELETE, in the form that DETAIL and HINT name',
   ),
   'shape-not-supported': refused(
     'shape',

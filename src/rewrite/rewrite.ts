@@ -17,7 +17,8 @@ import { IntendedTree } from './intended-tree.js';
 import { rewriteLocking } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
-import { rewriteWrite, type WriteInput, type WriteStatement } from './write-target.js';
+import type { WriteInput, WriteStatement } from './write-context.js';
+import { rewriteWrite } from './write-target.js';
 
 export interface RewriteInput {
   readonly resolved: ResolvedStatement;

@@ -1,0 +1,141 @@
+/** Every reference to a column of the table that is written becomes the column's masked and guarded value. */
+import type { ColumnRef, ResTarget } from '@pgsql/types';
+import { identifier } from '../policy/sql-text.js';
+import type { TokenSpan } from '../resolve/types.js';
+import { toByteString } from '../sql/byte-string.js';
+import { columnValue } from './guarded-relation.js';
+import { columnByNumber } from './names.js';
+import { columnsThatName } from './output-names.js';
+import { unreadReferences } from './unread-references.js';
+import { isStar, nameOf, qualifierOf, Unsupported, type WriteContext } from './write-context.js';
+
+/** System columns of tables (manual, 5.6). */
+const systemColumnNames = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
+
+/** Every reference to a column of the target. */
+export function rewriteColumns(write: WriteContext): void {
+  const { resolved, use, statement } = write.input;
+  // FAIL-CLOSED: in the guard and the write-back, which stand inside the statement, such a name is one of ours.
+  if (write.name.startsWith('pgveil_')) {
+    throw new Unsupported('a write to a table under a name that starts with pgveil_', 'choose another alias');
+  }
+  // FAIL-CLOSED: a reference that was not looked at would read the stored value.
+  if (unreadReferences(resolved)) {
+    throw new Unsupported(
+      'a column in a place that is not understood',
+      'write the statement in a simpler form',
+    );
+  }
+  const returned = new Set(returnedStars(write));
+  const naming = columnsThatName(resolved.statement.node, statement.node.returningClause?.exprs ?? []);
+  for (const [ref, binding] of resolved.columns) {
+    if (write.inference.has(ref)) continue;
+    if ('uncertain' in binding && binding.uncertain && couldMeanTarget(write, ref)) {
+      throw new Unsupported(
+        'a bare name beside a function whose columns are not known here',
+        'write table.column, or give the function column names: f(…) AS f(a, b)',
+      );
+    }
+    if (binding.kind === 'star' && !returned.has(ref) && binding.uses.some((each) => each.id === use.id)) {
+      throw new Unsupported('every column of the written table inside a subquery', 'name the columns');
+    }
+    if (binding.kind === 'unresolved') {
+      throw new Unsupported('a write with a column that is not found', 'correct the name of the column');
+    }
+    if (binding.kind === 'derived' && isOldOrNew(ref)) {
+      throw new Unsupported('OLD or NEW as a whole row', 'name the columns in RETURNING');
+    }
+    if (binding.kind === 'system' && binding.use.id === use.id && write.input.decision.guards.length > 0) {
+      throw new Unsupported(
+        'a write by system columns of a table whose rows are filtered',
+        'use the primary key',
+      );
+    }
+    if (binding.kind === 'row' && binding.use.id === use.id) {
+      throw new Unsupported('a whole row of the table that is written', 'name the columns');
+    }
+    if (binding.kind === 'column' && binding.use.id === use.id) {
+      if (resolved.schemaNeeded.has(ref)) {
+        throw new Unsupported(
+          'a column named by schema and table beside another table of that name',
+          'give the tables aliases, and write alias.column',
+        );
+      }
+      if (binding.levelsUp > 0 && qualifierOf(ref) === undefined) {
+        // Inside a subquery another table may go by the name that the reference would get.
+        throw new Unsupported('a bare column of the written table inside a subquery', 'write table.column');
+      }
+      replaceColumn(write, ref, binding.attnum, naming.get(ref));
+    }
+  }
+  if (resolved.functions.some((each) => each.functionalColumn?.use.id === use.id)) {
+    throw new Unsupported('a column of the written table in function notation', 'write table.column');
+  }
+}
+
+function replaceColumn(
+  write: WriteContext,
+  ref: ColumnRef,
+  attnum: number,
+  named: ResTarget | undefined,
+): void {
+  const { resolved, use, decision, parseSelect } = write.input;
+  const span = resolved.columnSpans.get(ref);
+  if (span === undefined) throw new Unsupported('this column reference', 'write table.column');
+  const column = columnByNumber(use.relation, attnum);
+  const qualifier = qualifierOf(ref) ?? write.alias;
+  const text = isReturned(write, span)
+    ? write.returned(column, qualifier)
+    : columnValue(column, decision, qualifier, write.guard(qualifier));
+  if (text === `${qualifier}.${identifier(column.name)}`) return;
+  const parsed = parseSelect(toByteString(`SELECT (${text})`))?.targets[0];
+  if (parsed === undefined || !('ResTarget' in parsed) || parsed.ResTarget.val === undefined) {
+    throw new Unsupported('this mask', 'report this as a bug');
+  }
+  const { val } = parsed.ResTarget;
+  write.edits.push({ ...span, pieces: [toByteString(`(${text})`)] });
+  write.intents.push((tree) => tree.replace(ref, val));
+  if (named === undefined) return;
+  // Without its name a reference to the subquery's column would mean the target's, unmasked.
+  if (named.val === undefined || !('ColumnRef' in named.val)) {
+    throw new Unsupported(
+      'a column of the written table that names an output of a subquery',
+      `write AS ${identifier(column.name)} behind it`,
+    );
+  }
+  write.insert(span.end, [toByteString(` AS ${identifier(column.name)} `)]);
+  write.intents.push((tree) => {
+    tree.of(named).name = column.name;
+  });
+}
+
+/** The stars that rewriteReturning() writes out. */
+function returnedStars(write: WriteContext): readonly ColumnRef[] {
+  const items = write.input.statement.node.returningClause?.exprs ?? [];
+  return items.flatMap((node) => {
+    const val = 'ResTarget' in node ? node.ResTarget.val : undefined;
+    return val !== undefined && 'ColumnRef' in val && isStar(val.ColumnRef) ? [val.ColumnRef] : [];
+  });
+}
+
+/** A bare name that the target answers to: a column, a system column, or a whole row. */
+function couldMeanTarget(write: WriteContext, ref: ColumnRef): boolean {
+  const name = nameOf(ref);
+  if (name === undefined || ref.fields?.length !== 1) return false;
+  const { relation } = write.input.use;
+  return (
+    [write.name, 'old', 'new', ...systemColumnNames].includes(name) ||
+    relation.columns.some((column) => column.name === name)
+  );
+}
+
+function isReturned(write: WriteContext, span: TokenSpan): boolean {
+  const { returning } = write.clauses;
+  return returning !== undefined && span.first >= returning.first && span.end <= returning.end;
+}
+
+/** `old` or `new` without a column, as PostgreSQL 18 has them in RETURNING. */
+function isOldOrNew(ref: ColumnRef): boolean {
+  const name = nameOf(ref);
+  return name === 'old' || name === 'new';
+}
