@@ -1,4 +1,5 @@
 /** Where a command writes. Owns the choice of colours; commands never touch process.stdout themselves. */
+import { isatty } from 'node:tty';
 import pc from 'picocolors';
 
 export type Colours = ReturnType<typeof pc.createColors>;
@@ -12,9 +13,12 @@ export interface Io {
   readonly errColours: Colours;
 }
 
-/** Human output is coloured only on a terminal (SPEC 1); NO_COLOR switches it off there too (no-color.org). */
-function coloursFor(stream: NodeJS.WriteStream): Colours {
-  return pc.createColors(stream.isTTY && (process.env['NO_COLOR'] ?? '') === '');
+/**
+ * Human output is coloured only on a terminal (SPEC 1); NO_COLOR switches it off there too (no-color.org).
+ * `isTTY` is undefined on a pipe, which picocolors takes for "decide by CI and the like", so the descriptor is asked.
+ */
+function coloursFor(stream: NodeJS.WriteStream & { readonly fd: number }): Colours {
+  return pc.createColors(isatty(stream.fd) && (process.env['NO_COLOR'] ?? '') === '');
 }
 
 export function processIo(): Io {

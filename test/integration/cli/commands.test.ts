@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type TestDatabase } from '../../support/databases.js';
-import { folderWith, run, type Folder } from './run.js';
+import { folderWith, run, start, type Folder } from './run.js';
 
 let database: TestDatabase;
 let folder: Folder;
@@ -68,6 +68,14 @@ describe('exit codes and streams', () => {
     expect(result.stdout + result.stderr).not.toContain('hunter2');
   });
 });
+
+it.each([{ CI: 'true' }, { TERM: 'xterm-256color' }])(
+  'writes no colours into a pipe under %j',
+  async (env) => {
+    const { finished } = start(['serve', '-c', 'no.yaml'], { env });
+    expect((await finished).stderr).not.toContain('\u001b');
+  },
+);
 
 describe('check', () => {
   it('has no error for the sample policy', async () => {
