@@ -17,6 +17,7 @@ import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
 import { outputExposures, readColumns } from './columns.js';
+import { emptyFacts } from './empty-facts.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { checkFunctions } from './functions.js';
 import { refuse } from './refusals.js';
@@ -113,7 +114,8 @@ export function draftPlan(
 ): PlanDraft {
   const kind = Object.keys(statement.node)[0] ?? '';
   const rule = statementRule(kind);
-  const basic = factsOf(rule?.command ?? 'UNKNOWN', session, context);
+  const fields = forbiddenFields(context, session.role, session.purpose);
+  const basic = emptyFacts(rule?.command ?? 'UNKNOWN', fields);
   if (rule === undefined || rule.rule === 'refuse') {
     return refused(statementRefusal(rule?.command ?? kind, rule?.why), basic);
   }
@@ -223,21 +225,6 @@ function dataFacts(
     rules: [...rules],
     consent,
     outputs: outputExposures(resolved, guarded),
-  };
-}
-
-function factsOf(command: string, session: SessionFacts, context: EnforceContext): PlanFacts {
-  return {
-    command,
-    protectedData: false,
-    tables: [],
-    columns: {},
-    maskedLabels: [],
-    rules: [],
-    outputs: undefined,
-    forbiddenFields: forbiddenFields(context, session.role, session.purpose),
-    consent: undefined,
-    effect: undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The plan for a text that the lexer or the parser refused. */
 import { auditText, shapeId } from '../sql/shape.js';
 import type { LexedText, SqlProblem } from '../sql/types.js';
+import { emptyFacts } from './empty-facts.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { refuse } from './refusals.js';
 import type { EnforceContext, Plan, QueryPlan, Refusal, RefusalCode, SessionFacts } from './types.js';
@@ -40,21 +41,11 @@ const problems: Readonly<Record<SqlProblem['kind'], ProblemEntry>> = {
 
 /** A refusal of something that was not looked into. */
 export function refusedText(refusal: Refusal, session: SessionFacts, context: EnforceContext): Plan {
+  const fields = forbiddenFields(context, session.role, session.purpose);
   return {
     kind: 'refuse',
     refusal,
-    facts: {
-      command: 'UNKNOWN',
-      protectedData: false,
-      tables: [],
-      columns: {},
-      maskedLabels: [],
-      rules: [refusal.rule],
-      outputs: undefined,
-      forbiddenFields: forbiddenFields(context, session.role, session.purpose),
-      consent: undefined,
-      effect: undefined,
-    },
+    facts: { ...emptyFacts('UNKNOWN', fields), rules: [refusal.rule] },
   };
 }
 

@@ -2,6 +2,7 @@
  * What a governed client sends, message by message, and what goes upstream in its place.
  * It owns the order of messages and names; answers are read in backend.ts. It touches no sockets.
  */
+import { emptyFacts } from '../enforce/empty-facts.js';
 import type { EnforcedSql, QueryPlan } from '../enforce/types.js';
 import { openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
@@ -17,7 +18,7 @@ import { closeStatementFrame, describePortalFrame, parseFrame, queryFrame } from
 import { makePoison, poisonSql } from './poison.js';
 import type { Prepared } from './prepared.js';
 import { preparedFromPlan } from './prepared-from-plan.js';
-import { emptyFacts, refusals } from './refusals.js';
+import { refusals } from './refusals.js';
 import { isGuarded } from './result-guard.js';
 import { ignoredText, Refuser } from './refuser.js';
 import { StatementStarts } from './statement-starts.js';

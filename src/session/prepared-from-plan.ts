@@ -1,7 +1,7 @@
 /** From the plan of a Parse's text to the prepared statement and what is sent for it. It knows no names and no order. */
+import { emptyFacts } from '../enforce/empty-facts.js';
 import type { EnforcedSql, PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import type { GuardMark, Prepared } from './prepared.js';
-import { emptyFacts } from './refusals.js';
 
 /** The server refuses two commands in one Parse with 42601; so it does for these. */
 const twoCommands = 'SELECT 1;SELECT 1' as unknown as EnforcedSql;

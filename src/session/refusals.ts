@@ -1,5 +1,6 @@
 /** Refusals that the session makes itself, because they depend on its state and not on the statement alone. */
-import type { PlanFacts, Plan, QueryPlan, Planner, Refusal, RefusalCode } from '../enforce/types.js';
+import { emptyFacts } from '../enforce/empty-facts.js';
+import type { Plan, QueryPlan, Planner, Refusal, RefusalCode } from '../enforce/types.js';
 import { errorCatalog } from '../errors/catalog.js';
 
 function refusal(
@@ -84,24 +85,6 @@ export const refusals = {
       'audit.durability is strict, so the statement has not run',
     ),
 };
-
-const NO_FIELDS: ReadonlySet<string> = new Set();
-
-/** Facts of a statement that was not looked at. */
-export function emptyFacts(command: string): PlanFacts {
-  return {
-    command,
-    protectedData: false,
-    tables: [],
-    columns: {},
-    maskedLabels: [],
-    rules: [],
-    outputs: undefined,
-    forbiddenFields: NO_FIELDS,
-    consent: undefined,
-    effect: undefined,
-  };
-}
 
 /** A plan that refuses a text without a look at it. `sql` undefined: not even the text is there. */
 export function refusedPlan(planner: Planner, sql: Uint8Array | undefined, why: Refusal): QueryPlan {

@@ -2,10 +2,10 @@
  * Refuses a message at its place in the order (DESIGN 5.9): begins its audit event, announces its answer, and gives the
  * frames that go upstream instead. It knows no reasons.
  */
+import { emptyFacts } from '../enforce/empty-facts.js';
 import type { PlanFacts, Refusal } from '../enforce/types.js';
 import { poisonParseFrame, queryFrame } from './messages.js';
 import { makePoison, type Poison, poisonSql } from './poison.js';
-import { emptyFacts } from './refusals.js';
 import type { SessionState } from './session-state.js';
 import type { RunLedger, StatementRun, TextFacts } from './statement-run.js';
 

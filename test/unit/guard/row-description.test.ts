@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findForbiddenField } from '../../../src/guard/row-description.js';
-import { emptyFacts } from '../../../src/session/refusals.js';
+import { emptyFacts } from '../../../src/enforce/empty-facts.js';
 import { encodeBackend } from '../../../src/wire/backend-message.js';
 
 const field = (tableOid: number, attnum: number) => ({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { announceEffect, sourceOf } from '../../../src/session/effects.js';
 import type { Prepared } from '../../../src/session/prepared.js';
-import { emptyFacts } from '../../../src/session/refusals.js';
+import { emptyFacts } from '../../../src/enforce/empty-facts.js';
 import { SessionState } from '../../../src/session/session-state.js';
 import { toByteString } from '../../../src/wire/byte-string.js';
 
