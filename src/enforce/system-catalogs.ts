@@ -64,7 +64,14 @@ function maskedDecision(relation: Relation, hidden: Readonly<Record<string, stri
       column.attnum,
       constant === undefined
         ? { kind: 'clear', label: undefined }
-        : { kind: 'masked', label: 'pgveil.volume', mask: 'constant', sql: () => constant },
+        : {
+            kind: 'masked',
+            label: 'pgveil.volume',
+            mask: 'constant',
+            sql: () => constant,
+            where: 'masked',
+            write: 'keep',
+          },
     );
   }
   const decision: RelationDecision = {

@@ -232,7 +232,14 @@ function columnDecision(
     if (input === undefined || input.kind === 'denied') return { kind: 'denied', label: input?.label };
     if (input.kind === 'masked') {
       const label = input.label;
-      strictest = { kind: 'masked', label, mask: 'redact', sql: redactSql(column) };
+      strictest = {
+        kind: 'masked',
+        label,
+        mask: 'redact',
+        sql: redactSql(column),
+        where: 'masked',
+        write: 'keep',
+      };
     }
   }
   return strictest;

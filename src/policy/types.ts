@@ -25,9 +25,27 @@ export interface PolicyProblem {
 /** SQL over one value. `value` is an SQL expression of the column's exact type; the result has the same type and typmod. */
 export type MaskSql = (value: string) => string;
 
+/** How a masked column behaves in conditions, sorting, grouping and joins (SPEC 3, `where`). */
+export type WhereMode = 'masked' | 'equality' | 'deny';
+
+/** What becomes of a value that is written to a labelled column (SPEC 3, `write`). */
+export type WriteMode = 'keep' | 'reject' | 'allow';
+
 export type ColumnDecision =
-  | { readonly kind: 'clear'; readonly label: string | undefined }
-  | { readonly kind: 'masked'; readonly label: string; readonly mask: string; readonly sql: MaskSql }
+  | {
+      readonly kind: 'clear';
+      readonly label: string | undefined;
+      /** Only `reject` says anything of a column that is shown as it is; absent means allow. */
+      readonly write?: WriteMode;
+    }
+  | {
+      readonly kind: 'masked';
+      readonly label: string;
+      readonly mask: string;
+      readonly sql: MaskSql;
+      readonly where: WhereMode;
+      readonly write: WriteMode;
+    }
   | { readonly kind: 'denied'; readonly label: string | undefined };
 
 /** From a protected relation's row to the key of its data subject. */

@@ -6,7 +6,7 @@ import { maskPaths, pathColumn, type MaskedPath } from '../masks/json-paths.js';
 import type { CompiledMask, MaskContext } from '../masks/mask-kind.js';
 import { compileMask } from '../masks/registry.js';
 import { secretName } from '../secrets.js';
-import type { ColumnDecision } from '../types.js';
+import type { ColumnDecision, WhereMode, WriteMode } from '../types.js';
 import { columnAt, complain, qualified, type Binding } from './binding.js';
 import type { BoundLabels, PathLabel } from './labels.js';
 
@@ -15,11 +15,18 @@ export interface ColumnMasks {
 }
 
 /** Which mask a role uses for a label: by name, by "*", or, when it says nothing, none. */
-function maskFor(binding: Binding, role: string, label: string): { name: string; key: string } | undefined {
+function maskFor(
+  binding: Binding,
+  role: string,
+  label: string,
+): { name: string; key: string; where: WhereMode; write: WriteMode | undefined } | undefined {
   const masks = binding.content.roles.get(role)?.value.masks ?? {};
   const key = Object.hasOwn(masks, label) ? label : '*';
   const use = Object.hasOwn(masks, key) ? masks[key] : undefined;
-  return use === undefined ? undefined : { name: maskNameOf(use), key };
+  if (use === undefined) return undefined;
+  const modes: { readonly where?: WhereMode | undefined; readonly write?: WriteMode | undefined } =
+    typeof use === 'string' ? {} : use;
+  return { name: maskNameOf(use), key, where: modes.where ?? 'masked', write: modes.write };
 }
 
 function maskContext(binding: Binding): MaskContext {
@@ -49,10 +56,11 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     const use = maskFor(binding, role, label);
     // FAIL-CLOSED: a label that a role neither names nor covers with "*" is denied.
     if (!use || use.name === 'deny') return { kind: 'denied', label };
-    if (use.name === 'clear') return { kind: 'clear', label };
+    if (use.name === 'clear')
+      return { kind: 'clear', label, ...(use.write === undefined ? {} : { write: use.write }) };
     const mask = context.named(use.name, column);
     return mask.ok
-      ? { kind: 'masked', label, mask: use.name, sql: mask.sql }
+      ? { kind: 'masked', label, mask: use.name, sql: mask.sql, where: use.where, write: use.write ?? 'keep' }
       : { reason: `the mask "${use.name}" does not fit: ${mask.reason}` };
   };
 
@@ -73,7 +81,14 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
       names.push(`${jsonPathText(one.steps)}: ${decision.kind === 'masked' ? decision.mask : 'deny'}`);
     }
     if (masked.length === 0) return { kind: 'clear', label };
-    return { kind: 'masked', label, mask: names.join(', '), sql: maskPaths(masked) };
+    return {
+      kind: 'masked',
+      label,
+      mask: names.join(', '),
+      sql: maskPaths(masked),
+      where: 'masked',
+      write: 'keep',
+    };
   };
 
   const compile = (role: string, relation: Relation, column: Column): ColumnDecision | { reason: string } => {
