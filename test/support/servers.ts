@@ -1,8 +1,9 @@
 /** Where the run's servers are. Started by global-setup.ts. */
 import { inject } from 'vitest';
+import type { PostgresVersion } from '../../src/cli/launch/postgres-binaries.js';
 
 export interface ProvidedPostgres {
-  readonly version: 15 | 18;
+  readonly version: PostgresVersion;
   readonly host: string;
   readonly port: number;
   readonly superuser: string;

