@@ -33,10 +33,12 @@ export interface ProxyOptions {
   readonly redis?: string;
   readonly upstreamPort?: number;
   readonly durability?: 'strict' | 'relaxed';
+  /** The sample CRM when absent. */
+  readonly fixture?: string;
 }
 
 export async function startProxy(version: 15 | 18, options: ProxyOptions = {}): Promise<Proxy> {
-  const db = await createDatabase(version, { fixture: 'fixtures/crm.sql' });
+  const db = await createDatabase(version, { fixture: options.fixture ?? 'fixtures/crm.sql' });
   const folder = mkdtempSync(join(tmpdir(), 'pgveil-whole-'));
   const stream = `whole:${db.name}`;
   const redisUrl = options.redis ?? redisServer().url;
