@@ -9,7 +9,7 @@ import type { ColumnDecision, RelationDecision } from '../policy/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { identifier, safeTypeName } from '../policy/sql-text.js';
 import type { Piece } from './edits.js';
-import { guardSql } from './guard-sql.js';
+import { guardSql, scalarGuard } from './guard-sql.js';
 import { columnOf, relationName } from './names.js';
 
 export type ProtectedDecision = Extract<RelationDecision, { access: 'protected' }>;
@@ -21,8 +21,8 @@ export interface GuardedRelationOptions {
   readonly actor: ReadonlyMap<string, string>;
   /** Copies of the client's own safe conjuncts, each a boolean expression over `innerAlias`. */
   readonly hoisted: readonly (readonly Piece[])[];
-  /** `FOR UPDATE NOWAIT` and the like, without OF. */
-  readonly locking: readonly string[];
+  /** A locking clause reaches it, so nothing but the relation itself may stand in FROM (rewrite/locking.ts). */
+  readonly locked: boolean;
   /** System columns that the client's statement names. */
   readonly systemColumns: readonly string[];
 }
@@ -36,7 +36,9 @@ export function guardedRelation(
   decision: ProtectedDecision,
   options: GuardedRelationOptions,
 ): readonly Piece[] {
-  const guard = guardSql(relation, innerAlias, decision.guards, options.actor);
+  const guard = options.locked
+    ? { joins: '', condition: scalarGuard(relation, innerAlias, decision.guards, options.actor) }
+    : guardSql(relation, innerAlias, decision.guards, options.actor);
   const columns = relation.columns.map(
     (column) =>
       `${neededValue(column, decision, options.needed, guard.condition)} AS ${identifier(column.name)}`,
@@ -58,11 +60,6 @@ export function guardedRelation(
   for (const conjunct of options.hoisted) {
     pieces.push(toByteString(glue), ...conjunct);
     glue = ' AND ';
-  }
-  // Locks belong to the protected rows alone; the consents are read without one.
-  for (const lock of options.locking) {
-    const [strength, wait] = splitLock(lock);
-    pieces.push(toByteString(` ${strength} OF ${innerAlias}${wait}`));
   }
   pieces.push(toByteString(')'));
   return pieces;
@@ -115,9 +112,4 @@ export function columnValue(
         ? rule.sql(base)
         : `CASE WHEN ${condition} THEN ${rule.sql(base)} ELSE ${nothing} END`;
   }
-}
-
-function splitLock(lock: string): readonly [string, string] {
-  const wait = / (NOWAIT|SKIP LOCKED)$/.exec(lock);
-  return wait === null ? [lock, ''] : [lock.slice(0, wait.index), wait[0]];
 }

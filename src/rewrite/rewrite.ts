@@ -14,7 +14,7 @@ import { rewriteGroupBy } from './group-by.js';
 import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
 import { IntendedTree } from './intended-tree.js';
-import { rewriteLocking } from './locking.js';
+import { lockedUses } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
 import type { WriteInput, WriteStatement } from './write-context.js';
@@ -53,10 +53,9 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   }
   const guardedIds = new Set(guarded.keys());
   const needed = guarded.size === 0 ? undefined : neededColumns(resolved);
-  const locking = rewriteLocking(resolved, guardedIds);
-  if (!locking.ok) return locking;
+  const locked = lockedUses(resolved, guardedIds);
   const intended = new IntendedTree(resolved.statement.node);
-  const edits: Edit[] = [...locking.rewrite.edits];
+  const edits: Edit[] = [];
   const groupBy = rewriteGroupBy(resolved, guardedIds);
   const columnRefs = rewriteColumnRefs(resolved, guardedIds);
   if (!columnRefs.ok) return columnRefs;
@@ -75,7 +74,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
       hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
-      locking: locking.rewrite.inner.get(use.id) ?? [],
+      locked: locked.has(use.id),
       systemColumns: system.names,
     });
     const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;
@@ -113,7 +112,6 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   // Last, so that they see the copies in their final places.
   groupBy.intend(intended);
   columnRefs.intend(intended);
-  locking.rewrite.intend(intended);
   intended.alignMultiAssignments();
   return { ok: true, edits: orderEdits(edits), intended };
 }
