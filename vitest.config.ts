@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/canary-tap.ts'],
     reporters: ['default', './test/support/closing-line.ts'],
     // Two cores: more workers would only take time from the servers under test.
     maxWorkers: 2,

@@ -14,6 +14,7 @@ import type { BoundPolicy } from '../../src/policy/types.js';
 import { defaultSqlLimits } from '../../src/sql/limits.js';
 import { openParser, type Parser } from '../../src/sql/parse.js';
 import { textParser } from '../../src/sql/parse-text.js';
+import { look } from './canary-tap.js';
 import { createDatabase, type TestDatabase } from './databases.js';
 
 /** A policy over fixtures/crm.sql that uses most of the language. */
@@ -153,11 +154,13 @@ export async function governed(
         return Buffer.from(each.sql, 'latin1').toString('utf8');
       });
       const client = clients[session.role as 'support' | 'marketing'];
-      return client.query({
+      const result = await client.query({
         text: texts.join(';'),
         ...(values === undefined ? {} : { values: [...values] }),
         ...(rowMode === undefined ? {} : { rowMode }),
       } as pg.QueryConfig);
+      look(session.user, JSON.stringify(result), sql + JSON.stringify(values ?? []));
+      return result;
     },
     async close() {
       await parser.close();
