@@ -35,10 +35,13 @@ export interface ProxyOptions {
   readonly durability?: 'strict' | 'relaxed';
   /** The sample CRM when absent. */
   readonly fixture?: string;
+  /** Changes to the database before the proxy reads its catalog. */
+  readonly setup?: (db: TestDatabase) => Promise<void>;
 }
 
 export async function startProxy(version: 15 | 18, options: ProxyOptions = {}): Promise<Proxy> {
   const db = await createDatabase(version, { fixture: options.fixture ?? 'fixtures/crm.sql' });
+  await options.setup?.(db);
   const folder = mkdtempSync(join(tmpdir(), 'pgveil-whole-'));
   const stream = `whole:${db.name}`;
   const redisUrl = options.redis ?? redisServer().url;
