@@ -11,7 +11,6 @@ import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
-import type { WriteStatement } from '../rewrite/write-context.js';
 import { fromItemParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
@@ -26,6 +25,7 @@ import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
+import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
 
 /** A plan whose text is not made yet: edits by token index fit every statement of the same shape. */
@@ -132,16 +132,15 @@ export function draftPlan(
       reusable: parts.reusable,
     };
   }
-  const shape = unsupportedShape(statement.node, parts.body);
+  const shape = unsupportedShape(statement.node);
   if (shape !== undefined) return refused(shape, facts);
   const outcome = resolve(statement, context.catalog, session.searchPath);
   if (!outcome.ok) return resolveRefusal(outcome.problem, facts);
-  return draftQuery(outcome.resolved, parts.body, session, context, parser, facts);
+  return draftQuery(outcome.resolved, session, context, parser, facts);
 }
 
 function draftQuery(
   resolved: ResolvedStatement,
-  body: Node | undefined,
   session: SessionFacts,
   context: EnforceContext,
   parser: Pick<Parser, 'parse'>,
@@ -158,14 +157,14 @@ function draftQuery(
   const reading = readColumns(resolved, involved);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
-  const write = writeStatement(body);
-  const constrained = constrainedWrite(resolved, relations.written, write, context.catalog);
+  const writes = writesOf(resolved.statement.node);
+  const constrained = constrainedWrite(resolved, relations.written, writes, context.catalog);
   if (constrained !== undefined) return refused(constrained, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
     written: relations.written,
-    write,
+    writes,
     actor: session.actor,
     qualifyFunctions: functions.qualify,
     parseFromItem: fromItemParser(parser, verifyLimits),
@@ -188,14 +187,6 @@ function draftQuery(
     intended: rewrite.intended.root,
     reusable: true,
   };
-}
-
-function writeStatement(body: Node | undefined): WriteStatement | undefined {
-  if (body === undefined) return undefined;
-  if ('InsertStmt' in body) return { kind: 'insert', node: body.InsertStmt };
-  if ('UpdateStmt' in body) return { kind: 'update', node: body.UpdateStmt };
-  if ('DeleteStmt' in body) return { kind: 'delete', node: body.DeleteStmt };
-  return undefined;
 }
 
 function dataFacts(

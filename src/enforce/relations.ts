@@ -77,7 +77,7 @@ export function decideRelations(
 
 /** A view would pass the write on to tables whose guards it does not know. */
 function writable({ purpose, relation }: RelationUse): boolean {
-  const kinds: readonly string[] = ['insert', 'update', 'delete', 'copy-from'];
+  const kinds: readonly string[] = ['insert', 'update', 'delete', 'merge', 'copy-from'];
   return kinds.includes(purpose) && (relation.kind === 'table' || relation.kind === 'partitioned-table');
 }
 
@@ -85,8 +85,8 @@ function writeRefusal(name: string): Refusal {
   return refuse('write-not-supported', {
     message: `this write to protected relation "${name}" is not supported for governed sessions`,
     detail:
-      'INSERT, UPDATE, DELETE and COPY FROM STDIN of tables are; MERGE, TRUNCATE and writes through views are not',
-    hint: 'write to the table with INSERT, UPDATE or DELETE',
+      'INSERT, UPDATE, DELETE, MERGE and COPY FROM STDIN of tables are; TRUNCATE and writes through views are not',
+    hint: 'write to the table itself with INSERT, UPDATE, DELETE or MERGE',
     rule: 'pgveil:writes',
   });
 }

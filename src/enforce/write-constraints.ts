@@ -1,9 +1,9 @@
 /** Writes whose outcome the table's own rules and CHECK constraints would tie to hidden values. */
-import type { Node } from '@pgsql/types';
+import type { Node, RangeVar } from '@pgsql/types';
 import type { Catalog, Column, Relation } from '../catalog/types.js';
 import type { ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
-import type { WriteStatement } from '../rewrite/write-context.js';
+import { mergeActions, type WriteStatement } from '../rewrite/write-context.js';
 import { refuse } from './refusals.js';
 import type { Refusal } from './types.js';
 
@@ -11,7 +11,7 @@ import type { Refusal } from './types.js';
 export function constrainedWrite(
   resolved: ResolvedStatement,
   written: ReadonlyMap<number, ProtectedDecision>,
-  write: WriteStatement | undefined,
+  writes: ReadonlyMap<RangeVar, WriteStatement>,
   catalog: Catalog,
 ): Refusal | undefined {
   for (const { purpose, relation } of resolved.relations) {
@@ -19,9 +19,10 @@ export function constrainedWrite(
     const writes = purpose !== 'read' && purpose !== 'copy-from';
     if (writes && relation.rules === true) return ruleRefusal(relation);
   }
-  if (write === undefined) return undefined;
   for (const [id, decision] of written) {
-    const { relation } = resolved.relations[id]!;
+    const { relation, node } = resolved.relations[id]!;
+    const write = writes.get(node);
+    if (write === undefined) continue;
     const found = tellingCheck(relation, decision, assigned(write), catalog);
     if (found !== undefined) return checkRefusal(relation, found);
   }
@@ -30,10 +31,17 @@ export function constrainedWrite(
 
 /** Names of the columns that existing rows get new values for. */
 function assigned(write: WriteStatement): ReadonlySet<string> {
-  let targets: readonly Node[] | undefined;
-  if (write.kind === 'update') targets = write.node.targetList;
-  else if (write.kind === 'insert') targets = write.node.onConflictClause?.targetList;
-  return new Set(targets?.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : [])));
+  const names = new Set<string>();
+  const add = (targets: readonly Node[] | undefined): void => {
+    for (const node of targets ?? []) if ('ResTarget' in node) names.add(node.ResTarget.name ?? '');
+  };
+  if (write.kind === 'update') add(write.node.targetList);
+  else if (write.kind === 'insert') add(write.node.onConflictClause?.targetList);
+  else if (write.kind === 'merge') {
+    for (const action of mergeActions(write.node))
+      if (action.commandType === 'CMD_UPDATE') add(action.targetList);
+  }
+  return names;
 }
 
 /**

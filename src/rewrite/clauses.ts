@@ -1,6 +1,7 @@
 /**
  * Where the clauses of an UPDATE, DELETE or INSERT stand in its text. The tree has no ends, so they come from tokens:
  * keywords outside every bracket, counted from the target's name on (gram.y, UpdateStmt, DeleteStmt, InsertStmt).
+ * A write in a WITH query ends at the bracket around it. MERGE has a file of its own.
  */
 import type { TokenSpan } from '../resolve/types.js';
 import type { LexedText } from '../sql/types.js';
@@ -28,6 +29,7 @@ export function writeClauses(lexed: LexedText, from: number, end: number, isInse
   // The WHERE of an INSERT's SELECT, or of ON CONFLICT's index, is not the one of DO UPDATE.
   let updating = !isInsert;
   let at = from;
+  let returningAt: number | undefined;
   const open = (next: Clause, behind: number): void => {
     spans.set(clause, { first, end: at });
     clause = next;
@@ -47,8 +49,10 @@ export function writeClauses(lexed: LexedText, from: number, end: number, isInse
     // Behind AS every word is a name, and RETURNING, which comes last, may hold more of them without AS.
     if (clause === 'returning' || wordAt(lexed, at - 1) === 'as') continue;
     if (isInsert && word === 'do' && wordAt(lexed, at + 1) === 'update') updating = true;
-    if (word === 'returning') open('returning', at + 1);
-    else if (updating && word === 'set' && clause === 'head') open('set', at + 1);
+    if (word === 'returning') {
+      returningAt = at;
+      open('returning', behindReturning(lexed, at));
+    } else if (updating && word === 'set' && clause === 'head') open('set', at + 1);
     else if (updating && word === 'where') open('where', at + 1);
     // `a IS DISTINCT FROM b` is the one place where FROM stands outside brackets and is no clause.
     else if (word === 'from' && clause === 'set' && wordAt(lexed, at - 1) !== 'distinct')
@@ -60,8 +64,16 @@ export function writeClauses(lexed: LexedText, from: number, end: number, isInse
     set: spans.get('set'),
     where: spans.get('where'),
     returning,
-    whereGoesBefore: returning === undefined ? at : returning.first - 1,
+    whereGoesBefore: returningAt ?? at,
   };
+}
+
+/** The first item behind RETURNING; PostgreSQL 18 has WITH (OLD AS o, NEW AS n) in front of it. */
+export function behindReturning(lexed: LexedText, returning: number): number {
+  if (wordAt(lexed, returning + 1) !== 'with' || wordAt(lexed, returning + 2) !== '(') return returning + 1;
+  let at = returning + 3;
+  while (at < lexed.tokens.length && wordAt(lexed, at) !== ')') at += 1;
+  return at + 1;
 }
 
 /** Items between commas outside every bracket. */

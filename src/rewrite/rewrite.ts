@@ -32,8 +32,8 @@ export interface RewriteInput {
   /** Parses `SELECT 1 FROM …` snippets of ours; undefined when the snippet does not parse, a bug. */
   readonly parseFromItem: (text: ByteString) => Node | undefined;
   readonly parseSelect: WriteInput['parseSelect'];
-  /** The write that the statement is or wraps. */
-  readonly write: WriteStatement | undefined;
+  /** Every write of the statement, those in WITH queries included, by its target. */
+  readonly writes: ReadonlyMap<RangeVar, WriteStatement>;
 }
 
 export type RewriteOutcome =
@@ -101,10 +101,11 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   for (const [id, decision] of input.written) {
     const use = resolved.relations[id]!;
     if (use.purpose === 'copy-from') continue;
-    const { write, actor, parseSelect } = input;
-    if (write?.node.relation !== use.node)
+    const statement = input.writes.get(use.node);
+    if (statement === undefined)
       return { ok: false, reason: 'this form of write', hint: 'send it on its own' };
-    const outcome = rewriteWrite({ resolved, use, decision, statement: write, actor, parseSelect });
+    const { actor, parseSelect } = input;
+    const outcome = rewriteWrite({ resolved, use, decision, statement, actor, parseSelect });
     if (!outcome.ok) return outcome;
     edits.push(...outcome.rewrite.edits);
     outcome.rewrite.intend(intended);

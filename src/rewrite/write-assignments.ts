@@ -1,5 +1,5 @@
 /** The values that a write stores: the write-back guard around those for masked columns, and none for denied ones. */
-import type { ColumnRef, InsertStmt, ResTarget } from '@pgsql/types';
+import type { ColumnRef, ResTarget } from '@pgsql/types';
 import type { Column } from '../catalog/types.js';
 import { identifier } from '../policy/sql-text.js';
 import type { ColumnDecision } from '../policy/types.js';
@@ -8,20 +8,16 @@ import { toByteString } from '../sql/byte-string.js';
 import { splitItems, wordAt } from './clauses.js';
 import { computesFrom } from './computed-value.js';
 import { writeBack } from './write-back.js';
-import { filled, placeholder, Unsupported, type WriteContext } from './write-context.js';
+import { type AssignmentList, filled, placeholder, Unsupported, type WriteContext } from './write-context.js';
 
 /** SET: the write-back guard around each value for a masked column. */
 export function rewriteAssignments(write: WriteContext): void {
-  const { statement, decision, use } = write.input;
-  const targets =
-    statement.kind === 'insert'
-      ? statement.node.onConflictClause?.targetList
-      : statement.kind === 'update'
-        ? statement.node.targetList
-        : undefined;
-  if (statement.kind === 'insert') checkInsertedColumns(write, statement.node);
-  const span = write.clauses.set;
-  if (targets === undefined || targets.length === 0) return;
+  checkInsertedColumns(write);
+  for (const list of write.assignmentLists()) rewriteList(write, list);
+}
+
+function rewriteList(write: WriteContext, { targets, span }: AssignmentList): void {
+  const { decision, use } = write.input;
   if (span === undefined) throw new Unsupported('this form of SET', 'write SET column = value');
   const items = splitItems(write.input.resolved.statement.lexed, span);
   let item = -1;
@@ -94,18 +90,17 @@ function guardValue(
 }
 
 /** FAIL-CLOSED: a denied column is not written either. */
-function checkInsertedColumns(write: WriteContext, insert: InsertStmt): void {
+function checkInsertedColumns(write: WriteContext): void {
   const { use, decision } = write.input;
-  // INSERT … DEFAULT VALUES writes what the table's owner chose.
-  if (insert.selectStmt === undefined) return;
-  const named = insert.cols?.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name] : []));
-  for (const column of use.relation.columns) {
-    if ((decision.columns.get(column.attnum)?.kind ?? 'denied') !== 'denied') continue;
-    if (named === undefined || named.includes(column.name)) {
-      throw new Unsupported(
-        `a write to denied column "${column.name}"`,
-        'list the columns of the INSERT without it',
-      );
+  for (const { names } of write.insertedColumns()) {
+    for (const column of use.relation.columns) {
+      if ((decision.columns.get(column.attnum)?.kind ?? 'denied') !== 'denied') continue;
+      if (names === undefined || names.includes(column.name)) {
+        throw new Unsupported(
+          `a write to denied column "${column.name}"`,
+          'list the columns of the INSERT without it',
+        );
+      }
     }
   }
 }

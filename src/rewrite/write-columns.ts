@@ -1,11 +1,14 @@
 /** Every reference to a column of the table that is written becomes the column's masked and guarded value. */
 import type { ColumnRef, ResTarget } from '@pgsql/types';
 import { identifier } from '../policy/sql-text.js';
-import type { TokenSpan } from '../resolve/types.js';
+import type { ColumnBinding, TokenSpan } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
+import { columnRefsBelow } from './computed-value.js';
 import { columnValue } from './guarded-relation.js';
 import { columnByNumber } from './names.js';
 import { columnsThatName } from './output-names.js';
+import { returnedRowNames } from './returned-rows.js';
+import { onlyTargetIsCalled } from './target-names.js';
 import { unreadReferences } from './unread-references.js';
 import { isStar, nameOf, qualifierOf, Unsupported, type WriteContext } from './write-context.js';
 
@@ -27,23 +30,14 @@ export function rewriteColumns(write: WriteContext): void {
     );
   }
   const returned = new Set(returnedStars(write));
+  const own = new Set(columnRefsBelow(statement.node));
+  const rowNames = returnedRowNames(statement);
   const naming = columnsThatName(resolved.statement.node, statement.node.returningClause?.exprs ?? []);
   for (const [ref, binding] of resolved.columns) {
     if (write.inference.has(ref)) continue;
-    if ('uncertain' in binding && binding.uncertain && couldMeanTarget(write, ref)) {
-      throw new Unsupported(
-        'a bare name beside a function whose columns are not known here',
-        'write table.column, or give the function column names: f(…) AS f(a, b)',
-      );
-    }
+    if (own.has(ref)) checkMeaning(write, ref, binding, rowNames);
     if (binding.kind === 'star' && !returned.has(ref) && binding.uses.some((each) => each.id === use.id)) {
       throw new Unsupported('every column of the written table inside a subquery', 'name the columns');
-    }
-    if (binding.kind === 'unresolved') {
-      throw new Unsupported('a write with a column that is not found', 'correct the name of the column');
-    }
-    if (binding.kind === 'derived' && isOldOrNew(ref)) {
-      throw new Unsupported('OLD or NEW as a whole row', 'name the columns in RETURNING');
     }
     if (binding.kind === 'system' && binding.use.id === use.id && write.input.decision.guards.length > 0) {
       throw new Unsupported(
@@ -61,15 +55,40 @@ export function rewriteColumns(write: WriteContext): void {
           'give the tables aliases, and write alias.column',
         );
       }
-      if (binding.levelsUp > 0 && qualifierOf(ref) === undefined) {
+      const bareInside = binding.levelsUp > 0 && qualifierOf(ref) === undefined;
+      if (bareInside && !onlyTargetIsCalled(write.name, statement)) {
         // Inside a subquery another table may go by the name that the reference would get.
-        throw new Unsupported('a bare column of the written table inside a subquery', 'write table.column');
+        throw new Unsupported(
+          'a bare column of the written table inside a subquery, where another table has its name',
+          'give the tables aliases, and write alias.column',
+        );
       }
       replaceColumn(write, ref, binding.attnum, naming.get(ref));
     }
   }
   if (resolved.functions.some((each) => each.functionalColumn?.use.id === use.id)) {
     throw new Unsupported('a column of the written table in function notation', 'write table.column');
+  }
+}
+
+/** Refuses a reference that might mean the target in a way that is not followed. */
+function checkMeaning(
+  write: WriteContext,
+  ref: ColumnRef,
+  binding: ColumnBinding,
+  rowNames: ReadonlySet<string>,
+): void {
+  if ('uncertain' in binding && binding.uncertain && couldMeanTarget(write, ref, rowNames)) {
+    throw new Unsupported(
+      'a bare name beside a function whose columns are not known here',
+      'write table.column, or give the function column names: f(…) AS f(a, b)',
+    );
+  }
+  if (binding.kind === 'unresolved') {
+    throw new Unsupported('a write with a column that is not found', 'correct the name of the column');
+  }
+  if (binding.kind === 'derived' && rowNames.has(nameOf(ref) ?? '')) {
+    throw new Unsupported('OLD or NEW as a whole row', 'name the columns in RETURNING');
   }
 }
 
@@ -119,12 +138,12 @@ function returnedStars(write: WriteContext): readonly ColumnRef[] {
 }
 
 /** A bare name that the target answers to: a column, a system column, or a whole row. */
-function couldMeanTarget(write: WriteContext, ref: ColumnRef): boolean {
+function couldMeanTarget(write: WriteContext, ref: ColumnRef, rowNames: ReadonlySet<string>): boolean {
   const name = nameOf(ref);
   if (name === undefined || ref.fields?.length !== 1) return false;
   const { relation } = write.input.use;
   return (
-    [write.name, 'old', 'new', ...systemColumnNames].includes(name) ||
+    [write.name, ...rowNames, ...systemColumnNames].includes(name) ||
     relation.columns.some((column) => column.name === name)
   );
 }
@@ -132,10 +151,4 @@ function couldMeanTarget(write: WriteContext, ref: ColumnRef): boolean {
 function isReturned(write: WriteContext, span: TokenSpan): boolean {
   const { returning } = write.clauses;
   return returning !== undefined && span.first >= returning.first && span.end <= returning.end;
-}
-
-/** `old` or `new` without a column, as PostgreSQL 18 has them in RETURNING. */
-function isOldOrNew(ref: ColumnRef): boolean {
-  const name = nameOf(ref);
-  return name === 'old' || name === 'new';
 }

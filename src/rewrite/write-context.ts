@@ -1,8 +1,16 @@
 /** What the parts of a write's rewrite share: the statement, its clauses, the edits made so far, and the guard. */
-import type { ColumnRef, DeleteStmt, InsertStmt, Node, UpdateStmt } from '@pgsql/types';
+import type {
+  ColumnRef,
+  DeleteStmt,
+  InsertStmt,
+  MergeStmt,
+  MergeWhenClause,
+  Node,
+  UpdateStmt,
+} from '@pgsql/types';
 import type { Column } from '../catalog/types.js';
 import { identifier } from '../policy/sql-text.js';
-import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
+import type { RelationUse, ResolvedStatement, TokenSpan } from '../resolve/types.js';
 import type { ByteString } from '../sql/types.js';
 import { type WriteClauses, writeClauses } from './clauses.js';
 import { columnRefsBelow } from './computed-value.js';
@@ -10,11 +18,25 @@ import type { Edit, Piece } from './edits.js';
 import { scalarGuard } from './guard-sql.js';
 import { columnValue, type ProtectedDecision } from './guarded-relation.js';
 import type { IntendedTree } from './intended-tree.js';
+import { type MergeClauses, mergeClauses } from './merge-clauses.js';
 
 export type WriteStatement =
   | { readonly kind: 'insert'; readonly node: InsertStmt }
   | { readonly kind: 'update'; readonly node: UpdateStmt }
-  | { readonly kind: 'delete'; readonly node: DeleteStmt };
+  | { readonly kind: 'delete'; readonly node: DeleteStmt }
+  | { readonly kind: 'merge'; readonly node: MergeStmt };
+
+/** One SET list: of an UPDATE, of DO UPDATE, or of an action of MERGE. */
+export interface AssignmentList {
+  readonly targets: readonly Node[];
+  /** The assignments in the text; undefined when they were not found there. */
+  readonly span: TokenSpan | undefined;
+}
+
+/** The columns that an INSERT, or an action of MERGE, names; undefined for all of the table. */
+export interface InsertedColumns {
+  readonly names: readonly string[] | undefined;
+}
 
 export interface WriteInput {
   readonly resolved: ResolvedStatement;
@@ -46,6 +68,8 @@ export class WriteContext {
   readonly intents: ((tree: IntendedTree) => void)[] = [];
   readonly input: WriteInput;
   readonly clauses: WriteClauses;
+  /** Of a MERGE. */
+  readonly merge: MergeClauses | undefined;
   /** What the client calls the target, and its spelling. */
   readonly name: string;
   readonly alias: string;
@@ -56,11 +80,48 @@ export class WriteContext {
     this.input = input;
     const { resolved, use, statement } = input;
     const { lexed, endToken } = resolved.statement;
-    this.clauses = writeClauses(lexed, use.fullSpan.end, endToken, statement.kind === 'insert');
+    this.merge = statement.kind === 'merge' ? mergeClauses(lexed, use.fullSpan.end, endToken) : undefined;
+    this.clauses =
+      statement.kind === 'merge'
+        ? { set: undefined, where: undefined, returning: this.merge?.returning, whereGoesBefore: endToken }
+        : writeClauses(lexed, use.fullSpan.end, endToken, statement.kind === 'insert');
     this.name = use.alias ?? use.relation.name;
     this.alias = identifier(this.name);
     const infer = statement.kind === 'insert' ? statement.node.onConflictClause?.infer : undefined;
     this.inference = new Set(infer === undefined ? [] : columnRefsBelow(infer));
+  }
+
+  /** Every SET list with its place in the text. */
+  assignmentLists(): readonly AssignmentList[] {
+    const { statement } = this.input;
+    switch (statement.kind) {
+      case 'insert':
+        return setList(statement.node.onConflictClause?.targetList, this.clauses.set);
+      case 'update':
+        return setList(statement.node.targetList, this.clauses.set);
+      case 'delete':
+        return [];
+      case 'merge':
+        return mergeActions(statement.node).flatMap((action, index) =>
+          action.commandType === 'CMD_UPDATE'
+            ? setList(action.targetList, this.merge?.actions[index]?.set)
+            : [],
+        );
+    }
+  }
+
+  /** What new rows are given values for; INSERT … DEFAULT VALUES gives none. */
+  insertedColumns(): readonly InsertedColumns[] {
+    const { statement } = this.input;
+    if (statement.kind === 'insert') {
+      return statement.node.selectStmt === undefined ? [] : [{ names: targetNames(statement.node.cols) }];
+    }
+    if (statement.kind !== 'merge') return [];
+    return mergeActions(statement.node).flatMap((action) =>
+      action.commandType === 'CMD_INSERT' && action.values !== undefined
+        ? [{ names: targetNames(action.targetList) }]
+        : [],
+    );
   }
 
   /** The row guard as one expression; empty when every row may be seen. */
@@ -83,6 +144,24 @@ export class WriteContext {
   insert(token: number, pieces: readonly Piece[]): void {
     this.edits.push({ first: token, end: token, pieces });
   }
+}
+
+function setList(
+  targets: readonly Node[] | undefined,
+  span: TokenSpan | undefined,
+): readonly AssignmentList[] {
+  return targets === undefined || targets.length === 0 ? [] : [{ targets, span }];
+}
+
+/** The actions of a MERGE, in the order of their text. */
+export function mergeActions(merge: MergeStmt): readonly MergeWhenClause[] {
+  return (merge.mergeWhenClauses ?? []).flatMap((node) =>
+    'MergeWhenClause' in node ? [node.MergeWhenClause] : [],
+  );
+}
+
+function targetNames(targets: readonly Node[] | undefined): readonly string[] | undefined {
+  return targets?.flatMap((node) => ('ResTarget' in node ? [node.ResTarget.name ?? ''] : []));
 }
 
 /** The first part of a reference. */

@@ -12,9 +12,7 @@ export function rewriteReturning(write: WriteContext): void {
   const clause = statement.node.returningClause;
   const span = write.clauses.returning;
   if (clause === undefined) return;
-  if (span === undefined || clause.options !== undefined) {
-    throw new Unsupported('RETURNING WITH', 'name columns as old.column and new.column');
-  }
+  if (span === undefined) throw new Unsupported('this form of RETURNING', 'name plain columns');
   const items = splitItems(resolved.statement.lexed, span);
   const exprs = clause.exprs ?? [];
   if (items.length !== exprs.length) throw new Unsupported('this form of RETURNING', 'name plain columns');
@@ -28,18 +26,17 @@ export function rewriteReturning(write: WriteContext): void {
     if (ref !== undefined && isStar(ref)) {
       // Of another table or subquery, whose columns are masked where it stands.
       if (binding?.kind === 'star' && !binding.uses.some((each) => each.id === use.id)) return;
-      const several = binding?.kind !== 'star' || binding.uses.length > 1;
-      if (several || (ref.fields?.length === 1 && hasOtherSources(statement))) {
-        throw new Unsupported('RETURNING * of several tables', 'name the columns, or write table.* for each');
-      }
-      const list = use.relation.columns
-        .map((column) => `${write.returned(column, qualifierOf(ref))} AS ${identifier(column.name)}`)
+      if (binding?.kind !== 'star') throw new Unsupported('this form of RETURNING', 'name plain columns');
+      const list = (ref.fields?.length === 1 ? entriesOf(statement) : [undefined])
+        .map((source) =>
+          source === undefined ? targetColumns(write, qualifierOf(ref)) : `${identifier(source)}.*`,
+        )
         .join(', ');
       write.edits.push({ ...place, pieces: [toByteString(list)] });
       const parsed = parseSelect(toByteString(`SELECT ${list}`))?.targets;
       if (parsed === undefined) throw new Unsupported('this RETURNING', 'report this as a bug');
       replaced.set(node, parsed);
-    } else if (name === undefined) {
+    } else if (name === undefined && !isExpansion(val)) {
       const given = columnNameOf(val);
       write.insert(place.end, [toByteString(` AS ${identifier(given)} `)]);
       write.intents.push((tree) => {
@@ -52,7 +49,49 @@ export function rewriteReturning(write: WriteContext): void {
   });
 }
 
-function hasOtherSources(statement: WriteStatement): boolean {
-  if (statement.kind === 'update') return statement.node.fromClause !== undefined;
-  return statement.kind === 'delete' && statement.node.usingClause !== undefined;
+function targetColumns(write: WriteContext, qualifier: string | undefined): string {
+  return write.input.use.relation.columns
+    .map((column) => `${write.returned(column, qualifier)} AS ${identifier(column.name)}`)
+    .join(', ');
+}
+
+/** `(row).*`, which has no name of its own. */
+function isExpansion(value: Node | undefined): boolean {
+  const last =
+    value !== undefined && 'A_Indirection' in value ? value.A_Indirection.indirection?.at(-1) : undefined;
+  return last !== undefined && 'A_Star' in last;
+}
+
+/**
+ * What `*` stands for, in the server's order: the target, undefined here, in front of the other tables, and behind them
+ * in MERGE (transformUpdateStmt, transformDeleteStmt, transformMergeStmt).
+ */
+function entriesOf(statement: WriteStatement): readonly (string | undefined)[] {
+  switch (statement.kind) {
+    case 'insert':
+      return [undefined];
+    case 'update':
+      return [undefined, ...sourceNames(statement.node.fromClause ?? [])];
+    case 'delete':
+      return [undefined, ...sourceNames(statement.node.usingClause ?? [])];
+    case 'merge': {
+      const { sourceRelation } = statement.node;
+      return [...sourceNames(sourceRelation === undefined ? [] : [sourceRelation]), undefined];
+    }
+  }
+}
+
+function sourceNames(items: readonly Node[]): readonly string[] {
+  return items.map((item) => {
+    const name =
+      'RangeVar' in item
+        ? (item.RangeVar.alias?.aliasname ?? item.RangeVar.relname)
+        : 'RangeSubselect' in item
+          ? item.RangeSubselect.alias?.aliasname
+          : undefined;
+    if (name === undefined) {
+      throw new Unsupported('RETURNING * of several tables', 'name the columns, or write table.* for each');
+    }
+    return name;
+  });
 }

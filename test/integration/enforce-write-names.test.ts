@@ -127,9 +127,24 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
     ['OLD as a whole row', 'support', "UPDATE customers SET region = 'x' RETURNING old"],
     ['a field of OLD', 'support', "UPDATE customers SET region = 'x' RETURNING (old).notes"],
     [
-      'OLD under another name',
+      'OLD under another name as a whole row',
       'support',
-      "UPDATE customers SET region = 'x' RETURNING WITH (OLD AS o) o.notes",
+      "UPDATE customers SET region = 'x' RETURNING WITH (OLD AS o) o",
+    ],
+    [
+      'a field of NEW under another name, in a subquery',
+      'support',
+      "UPDATE customers SET region = 'x' RETURNING WITH (NEW AS n) (SELECT (n).notes)",
+    ],
+    [
+      'a bare column in a subquery over another table of the name',
+      'support',
+      set("SELECT max(t.subject || notes) FROM tickets t, products customers"),
+    ],
+    [
+      'a bare column in a subquery over a WITH query of the name',
+      'support',
+      set('WITH customers AS (SELECT 1 AS n) SELECT notes FROM customers'),
     ],
   ])('refuses %s', async (_name, role, sql) => {
     await expect(write(role, sql)).rejects.toBeInstanceOf(Refused);
@@ -183,6 +198,12 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
       "UPDATE customers SET region = 'x' WHERE id = 1 RETURNING (SELECT xmlforest(customers.notes)::text)",
       [['<notes>***</notes>']],
       ['xmlforest'],
+    ],
+    [
+      'a bare column inside a subquery',
+      'UPDATE customers SET region = (SELECT t.id || notes FROM tickets t WHERE t.customer_id = customers.id) WHERE id = 1 RETURNING region',
+      [['1***']],
+      ['region'],
     ],
     [
       'table.column beside a function',

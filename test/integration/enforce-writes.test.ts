@@ -307,14 +307,8 @@ describe.each(postgresVersions)('writes on PostgreSQL %i', (version) => {
     ['support', 'DELETE FROM customers c RETURNING c'],
     ['support', 'DELETE FROM customers RETURNING row_to_json(customers)'],
     ['marketing', 'DELETE FROM customers WHERE ctid IS NOT NULL'],
-    [
-      'support',
-      'UPDATE customers SET region = (SELECT max(x.subject) FROM tickets x WHERE notes = x.subject)',
-    ],
-    ['support', 'MERGE INTO customers c USING products p ON c.id = p.id WHEN MATCHED THEN DELETE'],
     ['support', 'TRUNCATE tickets'],
     ['support', 'DELETE FROM customer_directory'],
-    ['support', 'WITH x AS (DELETE FROM tickets RETURNING *) SELECT * FROM x'],
     ['support', 'UPDATE consents SET status = $$given$$'],
     [
       'support',
