@@ -169,6 +169,7 @@ function draftQuery(
     writes,
     actor: session.actor,
     qualifyFunctions: functions.qualify,
+    blankCalls: functions.blank,
     columnCalls: calls,
     parseFromItem: fromItemParser(parser, verifyLimits),
     parseSelect: selectParser(parser, verifyLimits),

@@ -3,11 +3,12 @@
  * Decisions are made already; nothing here allows or refuses by policy. What cannot be rewritten is said, not guessed.
  */
 import type { FuncCall, Node, RangeVar } from '@pgsql/types';
-import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
+import type { FunctionUse, RelationUse, ResolvedStatement } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { identifier } from '../policy/sql-text.js';
 import type { ByteString } from '../sql/types.js';
 import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
+import { blankCalls } from './blank-calls.js';
 import { rewriteColumnRefs } from './column-refs.js';
 import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
@@ -31,6 +32,8 @@ export interface RewriteInput {
   readonly actor: ReadonlyMap<string, string>;
   /** Calls of built-in functions that a user's function of the same name could take over: token to qualify. */
   readonly qualifyFunctions: readonly { readonly node: object; readonly token: number }[];
+  /** Calls that are answered with NULL. */
+  readonly blankCalls: readonly FunctionUse[];
   /** Calls that read a column of a row (rewrite/column-calls.ts). */
   readonly columnCalls: ReadonlyMap<FuncCall, ColumnCall>;
   /** Parses `SELECT 1 FROM …` snippets of ours; undefined when the snippet does not parse, a bug. */
@@ -120,6 +123,9 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     const call = intended.of(node) as { funcname?: Node[] };
     call.funcname = [{ String: { sval: 'pg_catalog' } }, ...(call.funcname ?? [])];
   }
+  const blank = blankCalls(resolved, input.blankCalls);
+  edits.push(...blank.edits);
+  blank.intend(intended);
   for (const [id, decision] of input.written) {
     const use = resolved.relations[id]!;
     if (use.purpose === 'copy-from') continue;
