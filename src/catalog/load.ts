@@ -3,6 +3,7 @@
  * It knows no reason for a refresh and keeps no state.
  */
 import type { Client, QueryResultRow } from 'pg';
+import * as code from './code-queries.js';
 import * as queries from './queries.js';
 import { buildCatalog } from './snapshot.js';
 import type { Catalog } from './types.js';
@@ -61,9 +62,11 @@ async function readRows(client: Client): Promise<queries.CatalogRows> {
     columns: await rows<queries.ColumnRow>(queries.columnsQuery),
     indexes: await rows<queries.IndexRow>(queries.indexesQuery),
     inheritance: await rows<queries.InheritanceRow>(queries.inheritanceQuery),
-    functions: await rows<queries.FunctionRow>(queries.functionsQuery),
-    operators: await rows<queries.OperatorRow>(queries.operatorsQuery),
-    types: await rows<queries.TypeRow>(queries.typesQuery),
-    builtinFunctions: await rows<queries.BuiltinFunctionRow>(queries.builtinFunctionsQuery),
+    functions: await rows<code.FunctionRow>(code.functionsQuery),
+    operators: await rows<code.OperatorRow>(code.operatorsQuery),
+    casts: await rows<code.CastRow>(code.castsQuery),
+    types: await rows<code.TypeRow>(code.typesQuery),
+    typeCode: await rows<code.TypeCodeRow>(code.typeCodeQuery),
+    builtinFunctions: await rows<code.BuiltinFunctionRow>(code.builtinFunctionsQuery),
   };
 }

@@ -2,19 +2,10 @@
  * The questions we put to pg_catalog, and the rows they answer with. Nothing here interprets a row.
  * Each reads a whole set at once; all are written for PostgreSQL 13 to 18 and need no privilege beyond login.
  * They run with an empty search_path, so format_type and pg_get_viewdef print every name outside pg_catalog qualified.
+ * Functions, operators, casts and types stand in code-queries.ts.
  */
-
-/** Schemas whose content is PostgreSQL's own; their relations are loaded with columns only. */
-const systemSchemas = `('pg_catalog', 'information_schema')`;
-
-/**
- * What no governed statement can name: TOAST relations, and the temporary ones, which belong to other sessions than ours
- * and would change the version each time that any of them makes one.
- */
-const reachable = `n.nspname !~ '^pg_(toast|temp_|toast_temp_)'`;
-
-/** Objects below this OID were made by initdb (src/include/access/transam.h, FirstNormalObjectId). */
-const firstUserOid = 16_384;
+import type { CodeRows } from './code-queries.js';
+import { reachable, systemSchemas } from './schemas.js';
 
 export interface ServerRow {
   readonly database: string;
@@ -136,81 +127,12 @@ FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhparent
 WHERE c.relkind <> 'I'
 ORDER BY h.inhrelid, h.inhseqno`;
 
-export interface FunctionRow {
-  readonly oid: number;
-  readonly schema: string;
-  readonly name: string;
-  readonly signature: string;
-  readonly language: string;
-  readonly extension: string | null;
-}
-
-/** FAIL-CLOSED: what somebody added to pg_catalog after initdb is listed here too, with that schema. */
-export const functionsQuery = `
-SELECT p.oid, n.nspname::text AS schema, p.proname::text AS name,
-       pg_get_function_identity_arguments(p.oid) AS signature, l.lanname::text AS language, e.extname::text AS extension
-FROM pg_proc p
-JOIN pg_namespace n ON n.oid = p.pronamespace
-JOIN pg_language l ON l.oid = p.prolang
-LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-LEFT JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
-WHERE (n.nspname NOT IN ${systemSchemas} OR p.oid >= ${firstUserOid}) AND ${reachable}
-ORDER BY p.oid`;
-
-export interface OperatorRow {
-  readonly oid: number;
-  readonly schema: string;
-  readonly name: string;
-  readonly function_language: string;
-  readonly extension: string | null;
-}
-
-/** A shell operator, named as a commutator before it was defined, has no function. */
-export const operatorsQuery = `
-SELECT o.oid, n.nspname::text AS schema, o.oprname::text AS name,
-       coalesce(l.lanname::text, 'none') AS function_language, e.extname::text AS extension
-FROM pg_operator o
-JOIN pg_namespace n ON n.oid = o.oprnamespace
-LEFT JOIN pg_proc p ON p.oid = o.oprcode
-LEFT JOIN pg_language l ON l.oid = p.prolang
-LEFT JOIN pg_depend d ON d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e'
-LEFT JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
-WHERE (n.nspname <> 'pg_catalog' OR o.oid >= ${firstUserOid}) AND ${reachable}
-ORDER BY o.oid`;
-
-export interface TypeRow {
-  readonly oid: number;
-  readonly schema: string;
-  readonly name: string;
-}
-
-/** Row types of tables and array types are types that a cast can name, so they are among them. */
-export const typesQuery = `
-SELECT t.oid, n.nspname::text AS schema, t.typname::text AS name
-FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE (n.nspname <> 'pg_catalog' OR t.oid >= ${firstUserOid}) AND ${reachable}
-ORDER BY t.oid`;
-
-export interface BuiltinFunctionRow {
-  readonly name: string;
-}
-
-export const builtinFunctionsQuery = `
-SELECT DISTINCT p.proname::text AS name
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname = 'pg_catalog'
-ORDER BY 1`;
-
 /** Everything that one load reads. */
-export interface CatalogRows {
+export interface CatalogRows extends CodeRows {
   readonly server: ServerRow;
   readonly schemas: readonly SchemaRow[];
   readonly relations: readonly RelationRow[];
   readonly columns: readonly ColumnRow[];
   readonly indexes: readonly IndexRow[];
   readonly inheritance: readonly InheritanceRow[];
-  readonly functions: readonly FunctionRow[];
-  readonly operators: readonly OperatorRow[];
-  readonly types: readonly TypeRow[];
-  readonly builtinFunctions: readonly BuiltinFunctionRow[];
 }

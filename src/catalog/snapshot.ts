@@ -3,18 +3,10 @@
  * Pure; it knows no connection.
  */
 import { createHash } from 'node:crypto';
+import { codeOf } from './code.js';
+import { groupBy } from './group-by.js';
 import type { CatalogRows, ColumnRow, IndexRow, RelationRow } from './queries.js';
-import type {
-  Catalog,
-  Column,
-  IndexFacts,
-  Key,
-  Oid,
-  Relation,
-  RelationKind,
-  UserFunction,
-  UserOperator,
-} from './types.js';
+import type { Catalog, Column, IndexFacts, Key, Oid, Relation, RelationKind } from './types.js';
 
 /** Builds the snapshot. Equal rows give an equal version, whatever the time. */
 export function buildCatalog(rows: CatalogRows, loadedAt: number): Catalog {
@@ -25,29 +17,7 @@ export function buildCatalog(rows: CatalogRows, loadedAt: number): Catalog {
   );
   for (const relation of relations) bySchema.get(relation.schema)?.set(relation.name, relation);
   const descendants = descendantsOf(relations);
-  const builtinFunctions = new Set(rows.builtinFunctions.map((row) => row.name));
-  const functions = groupBy(
-    rows.functions.map((row): UserFunction => ({
-      oid: row.oid,
-      schema: row.schema,
-      name: row.name,
-      signature: row.signature,
-      language: row.language,
-      extension: row.extension ?? undefined,
-    })),
-    (one) => one.name,
-  );
-  const operators = groupBy(
-    rows.operators.map((row): UserOperator => ({
-      oid: row.oid,
-      schema: row.schema,
-      name: row.name,
-      functionLanguage: row.function_language,
-      extension: row.extension ?? undefined,
-    })),
-    (one) => one.name,
-  );
-  const types = groupBy(rows.types, (one) => one.name);
+  const code = codeOf(rows);
 
   return Object.freeze<Catalog>({
     version: createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 32),
@@ -59,10 +29,7 @@ export function buildCatalog(rows: CatalogRows, loadedAt: number): Catalog {
     relationByOid: (oid) => byOid.get(oid),
     descendants: (oid) => descendants.get(oid) ?? [],
     hasSchema: (name) => bySchema.has(name),
-    hasBuiltinFunction: (name) => builtinFunctions.has(name),
-    userFunctions: (name) => functions.get(name) ?? [],
-    userOperators: (name) => operators.get(name) ?? [],
-    userTypes: (name) => types.get(name) ?? [],
+    ...code,
   });
 }
 
@@ -163,15 +130,4 @@ function descendantsOf(relations: readonly Relation[]): ReadonlyMap<Oid, readonl
     }
   }
   return new Map([...found].map(([oid, below]) => [oid, [...below]]));
-}
-
-function groupBy<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -71,24 +71,47 @@ export interface Relation {
   readonly comment: string | undefined;
 }
 
-/** A function outside pg_catalog (and information_schema). */
-export interface UserFunction {
+/** What is known of a function, whoever made it. */
+export interface FunctionFacts {
   readonly oid: Oid;
   readonly schema: string;
   readonly name: string;
-  /** Identity arguments as pg_get_function_identity_arguments prints them. */
-  readonly signature: string;
+  /** The types of its arguments as oidvectortypes prints them: `integer, text`. */
+  readonly argumentTypes: string;
   readonly language: string; // 'internal' | 'c' | 'sql' | 'plpgsql' | …
   readonly extension: string | undefined;
 }
 
-/** An operator outside pg_catalog. */
+/** A function that was made after initdb, in whatever schema. */
+export interface UserFunction extends FunctionFacts {
+  /** Identity arguments as pg_get_function_identity_arguments prints them. */
+  readonly signature: string;
+}
+
+/** An operator that was made after initdb, in whatever schema. */
 export interface UserOperator {
   readonly oid: Oid;
   readonly schema: string;
   readonly name: string;
   readonly functionLanguage: string;
   readonly extension: string | undefined;
+  /** Undefined for a shell operator, which nobody can call. */
+  readonly function: FunctionFacts | undefined;
+}
+
+/** A cast that calls a function and was made after initdb. */
+export interface UserCast {
+  readonly source: Oid;
+  readonly target: Oid;
+  readonly function: FunctionFacts;
+}
+
+/** The users' functions that a type runs, those of what it is made of included. */
+export interface TypeCode {
+  /** When a value becomes one of the type: input, typmod, CHECKs of domains, canonical form of ranges. */
+  readonly coercing: readonly FunctionFacts[];
+  /** When a value is printed, compared, sorted or hashed. */
+  readonly showing: readonly FunctionFacts[];
 }
 
 export interface Catalog {
@@ -107,8 +130,13 @@ export interface Catalog {
   hasSchema(name: string): boolean;
   /** True when pg_catalog has at least one function of this name. */
   hasBuiltinFunction(name: string): boolean;
+  /** The argument types of each function of this name that initdb made in pg_catalog, as oidvectortypes prints them. */
+  builtinFunctions(name: string): readonly string[];
   userFunctions(name: string): readonly UserFunction[];
   userOperators(name: string): readonly UserOperator[];
   /** Non-pg_catalog types (domains, enums, composites, extension types): schema-qualified lookups of a name. */
   userTypes(name: string): readonly { readonly schema: string; readonly oid: Oid }[];
+  readonly userCasts: readonly UserCast[];
+  /** The types that run users' functions; empty in most databases. */
+  readonly typesWithCode: ReadonlyMap<Oid, TypeCode>;
 }

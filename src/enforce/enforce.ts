@@ -7,6 +7,7 @@
 import type { Node } from '@pgsql/types';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolvedStatement } from '../resolve/types.js';
+import { columnCalls } from '../rewrite/column-calls.js';
 import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
@@ -148,7 +149,8 @@ function draftQuery(
 ): PlanDraft {
   const tables = [...new Set(resolved.relations.map((use) => `${use.relation.schema}.${use.relation.name}`))];
   const withTables: PlanFacts = { ...before, tables };
-  const functions = checkFunctions(resolved, context.catalog, context.policy);
+  const calls = columnCalls(resolved, context.catalog);
+  const functions = checkFunctions(resolved, context.catalog, context.policy, calls);
   if (!functions.ok) return refused(functions.refusal, withTables);
   const relations = decideRelations(resolved, session, context.policy);
   if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
@@ -167,6 +169,8 @@ function draftQuery(
     writes,
     actor: session.actor,
     qualifyFunctions: functions.qualify,
+    blankCalls: functions.blank,
+    columnCalls: calls,
     parseFromItem: fromItemParser(parser, verifyLimits),
     parseSelect: selectParser(parser, verifyLimits),
   });
@@ -185,7 +189,7 @@ function draftQuery(
     rewritten: involved.size > 0,
     facts: full,
     intended: rewrite.intended.root,
-    reusable: true,
+    reusable: !rewrite.readsLiterals,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Function and operator calls of a governed statement, by allow-list (DESIGN 5.4).
+ * Function calls of a governed statement, by allow-list (DESIGN 5.4).
  *
  * Resolution of an overloaded name depends on argument types and on the search_path; neither is followed here. Instead a
  * built-in that a user's function could take over is written with pg_catalog in front, so that no path has a say.
@@ -7,75 +7,115 @@
 import type { Catalog } from '../catalog/types.js';
 import type { BoundPolicy } from '../policy/types.js';
 import type { FunctionUse, ResolvedStatement } from '../resolve/types.js';
-import { allowedBuiltins } from './builtin-functions.js';
+import { builtinCall } from './builtin-functions.js';
+import { functionReasons } from './data/function-reasons.js';
+import { checkOperatorsAndTypes } from './operators-and-types.js';
 import { refuse } from './refusals.js';
 import type { Refusal } from './types.js';
+import { mayCall, untrustedCode } from './user-code.js';
 
 export type FunctionsOutcome =
-  | { readonly ok: true; readonly qualify: readonly { readonly node: object; readonly token: number }[] }
+  | {
+      readonly ok: true;
+      /** Calls whose name has to be qualified with pg_catalog. */
+      readonly qualify: readonly { readonly node: object; readonly token: number }[];
+      /** Calls that are answered with NULL: they tell how much there is. */
+      readonly blank: readonly FunctionUse[];
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Checks every call; gives the calls whose name has to be qualified. */
+type Verdict =
+  | { readonly kind: 'pass' | 'qualify'; readonly blank: boolean }
+  | { readonly kind: 'refuse'; readonly why: string };
+
+const pass: Verdict = { kind: 'pass', blank: false };
+const notReviewed = 'it is neither a reviewed built-in function nor listed in the policy';
+const takenOver = 'a function of this name that the policy does not list could be called in its place';
+
+/** Checks every call, and the operators, types and casts that call functions without naming them. */
 export function checkFunctions(
   resolved: ResolvedStatement,
   catalog: Catalog,
   policy: BoundPolicy,
+  /** Calls that read a column and are written as one (rewrite/column-calls.ts). */
+  columns: ReadonlyMap<object, unknown> = new Map(),
 ): FunctionsOutcome {
   const qualify: { node: object; token: number }[] = [];
+  const blank: FunctionUse[] = [];
   for (const use of resolved.functions) {
-    const verdict = judge(use, catalog, policy);
+    if (columns.has(use.node)) continue;
+    const verdict = functionVerdict(use, catalog, policy.allowedFunctions);
+    if (verdict.kind === 'refuse') return { ok: false, refusal: functionRefusal(use, verdict.why) };
     // FAIL-CLOSED: `c.length` calls length(c) without a place for a schema, so a user's function could answer it.
-    if (verdict === 'refuse' || (verdict === 'qualify' && use.nameSpan === undefined)) {
-      return { ok: false, refusal: functionRefusal(use.name.join('.')) };
+    if (use.nameSpan === undefined && (verdict.kind === 'qualify' || verdict.blank)) {
+      return { ok: false, refusal: functionRefusal(use, takenOver) };
     }
-    if (verdict === 'qualify') qualify.push({ node: use.node, token: use.nameSpan!.first });
+    if (verdict.kind === 'qualify') qualify.push({ node: use.node, token: use.nameSpan!.first });
+    if (verdict.blank) blank.push(use);
   }
-  for (const operator of resolved.operators) {
-    const name = operator.name[operator.name.length - 1] ?? '';
-    const schema = operator.name.length > 1 ? operator.name[operator.name.length - 2] : undefined;
-    if (schema === 'pg_catalog') continue;
-    // An operator in C comes with an extension and works on its operands; one in SQL or PL/pgSQL can read tables.
-    const risky = catalog
-      .userOperators(name)
-      .some(
-        (each) =>
-          (schema === undefined || each.schema === schema) &&
-          each.functionLanguage !== 'c' &&
-          each.functionLanguage !== 'internal',
-      );
-    if (risky) return { ok: false, refusal: operatorRefusal(name) };
-  }
-  return { ok: true, qualify };
+  const behind = checkOperatorsAndTypes(resolved, catalog, policy);
+  return behind === undefined ? { ok: true, qualify, blank } : { ok: false, refusal: behind };
 }
 
-function judge(use: FunctionUse, catalog: Catalog, policy: BoundPolicy): 'pass' | 'qualify' | 'refuse' {
-  const name = use.name[use.name.length - 1] ?? '';
-  const schema = use.name.length > 1 ? use.name[use.name.length - 2] : undefined;
-  const builtin = allowedBuiltins.has(name);
-  if (schema === 'pg_catalog') return builtin ? 'pass' : 'refuse';
-  if (schema !== undefined) return policy.allowedFunctions.has(`${schema}.${name}`) ? 'pass' : 'refuse';
+/** What becomes of one call. */
+export function functionVerdict(
+  use: Pick<FunctionUse, 'name' | 'argumentCount'>,
+  catalog: Catalog,
+  listed: BoundPolicy['allowedFunctions'],
+): Verdict {
+  const name = use.name.at(-1) ?? '';
+  const schema = use.name.at(-2);
   const users = catalog.userFunctions(name);
-  if (users.length === 0) return builtin ? 'pass' : 'refuse';
-  const listed = users.filter((each) => policy.allowedFunctions.has(`${each.schema}.${each.name}`));
-  // FAIL-CLOSED: one overload that the policy does not list is enough to leave the name to pg_catalog alone.
-  if (listed.length === users.length && (builtin || !catalog.hasBuiltinFunction(name))) return 'pass';
-  return builtin ? 'qualify' : 'refuse';
+  const open = (of: typeof users): boolean => of.every((one) => mayCall(one, listed, catalog));
+  if (schema !== undefined && schema !== 'pg_catalog') {
+    const meant = users.filter((one) => one.schema === schema);
+    // FAIL-CLOSED: one overload that is not open is enough, since the types of the arguments are not followed.
+    return meant.length > 0 && open(meant) ? pass : { kind: 'refuse', why: notReviewed };
+  }
+  const builtin = builtinVerdict(use, catalog, listed);
+  if (schema === 'pg_catalog') return builtin;
+  // `code('x')` coerces to type "code" when no function fits better (func_get_detail in parse_func.c).
+  const { coercing } = untrustedCode(catalog, listed);
+  const type = coercing.size > 0 && catalog.userTypes(name).some((one) => coercing.has(one.oid));
+  if (users.length === 0 && !type) return builtin;
+  if (open(users) && !type && (builtin === pass || !catalog.hasBuiltinFunction(name))) return pass;
+  return builtin.kind === 'pass' ? { ...builtin, kind: 'qualify' } : builtin;
 }
 
-function functionRefusal(name: string): Refusal {
+/** The verdict on pg_catalog.name(…). */
+function builtinVerdict(
+  { name: parts, argumentCount }: Pick<FunctionUse, 'name' | 'argumentCount'>,
+  catalog: Catalog,
+  listed: BoundPolicy['allowedFunctions'],
+): Verdict {
+  const name = parts.at(-1) ?? '';
+  // FAIL-CLOSED: what somebody put into pg_catalog itself answers to the qualified name too.
+  const added = catalog.userFunctions(name).filter((one) => one.schema === 'pg_catalog');
+  if (!added.every((one) => mayCall(one, listed, catalog))) return { kind: 'refuse', why: takenOver };
+  if (added.length > 0 && !catalog.hasBuiltinFunction(name)) return pass;
+  const verdict = builtinCall(name, argumentCount, catalog);
+  switch (verdict.kind) {
+    case 'allowed':
+      return pass;
+    case 'size':
+      return { kind: 'pass', blank: true };
+    case 'run-time-types':
+      return untrustedCode(catalog, listed).coercing.size === 0
+        ? pass
+        : { kind: 'refuse', why: 'it could make a value of a type whose checks call functions of users' };
+    case 'refused':
+      return {
+        kind: 'refuse',
+        why: verdict.reason === undefined ? notReviewed : functionReasons[verdict.reason],
+      };
+  }
+}
+
+function functionRefusal(use: FunctionUse, why: string): Refusal {
   return refuse('function-not-allowed', {
-    message: `function "${name}" is not open to governed sessions`,
-    detail: 'it is neither a reviewed built-in function nor listed in the policy',
+    message: `function "${use.name.join('.')}" is not open to governed sessions`,
+    detail: why,
     hint: 'use a built-in function, or have the function listed under "functions" in the policy',
-    rule: 'pgveil:functions',
-  });
-}
-
-function operatorRefusal(name: string): Refusal {
-  return refuse('operator-not-allowed', {
-    message: `operator ${name} is not open to governed sessions`,
-    detail: 'a user-defined operator of this name runs SQL or a procedural language',
-    hint: `write OPERATOR(pg_catalog.${name}) when the built-in operator is meant`,
     rule: 'pgveil:functions',
   });
 }

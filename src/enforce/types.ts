@@ -48,6 +48,7 @@ export type RefusalCode =
   | 'unknown-prepared-statement'
   | 'catalog-stale'
   | 'audit-unavailable'
+  | 'row-limit'
   | 'rewrite-mismatch';
 
 /** How an output column leaves the proxy. */

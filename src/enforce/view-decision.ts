@@ -12,8 +12,12 @@ import type { BaseColumn, BaseUse, ViewLineage } from '../resolve/lineage.js';
 import { viewLineage } from '../resolve/lineage.js';
 import type { Parser } from '../sql/parse.js';
 import { textParser } from '../sql/parse-text.js';
-import { allowedBuiltins } from './builtin-functions.js';
+import { functionVerdict } from './functions.js';
+import { untrustedOperator } from './operators-and-types.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
+
+/** A listed function reads what its author let it read, so a view over one is still no view that can be followed. */
+const nothingListed: ReadonlySet<string> = new Set();
 
 type Protected = Extract<RelationDecision, { access: 'protected' }>;
 
@@ -37,19 +41,14 @@ function decideView(
   decideBase: (oid: number) => RelationDecision,
 ): RelationDecision {
   // FAIL-CLOSED: a function of the user's can read any table whatever the view's own FROM says.
-  const unknownFunction = lineage.functions.find(
-    (use) =>
-      !allowedBuiltins.has(use.name.at(-1) ?? '') || (use.name.length > 1 && use.name[0] !== 'pg_catalog'),
-  );
+  const unknownFunction = lineage.functions.find((use) => {
+    const verdict = functionVerdict(use, catalog, nothingListed);
+    return verdict.kind === 'refuse' || verdict.blank;
+  });
   if (unknownFunction !== undefined) {
     return denied(view, `it calls function "${unknownFunction.name.join('.')}", which may read other tables`);
   }
-  const riskyOperator = lineage.operators.find((use) =>
-    catalog
-      .userOperators(use.name.at(-1) ?? '')
-      .some((each) => each.functionLanguage !== 'c' && each.functionLanguage !== 'internal'),
-  );
-  if (riskyOperator !== undefined)
+  if (lineage.operators.some((use) => untrustedOperator(use.name, catalog, nothingListed) !== undefined))
     return denied(view, 'it uses a user-defined operator that may read tables');
   const decisions = new Map<BaseUse, RelationDecision>();
   for (const base of lineage.bases) {
@@ -232,12 +231,15 @@ function columnDecision(
     if (input === undefined || input.kind === 'denied') return { kind: 'denied', label: input?.label };
     if (input.kind === 'masked') {
       const label = input.label;
+      const denies: boolean =
+        input.where === 'deny' || (strictest.kind === 'masked' && strictest.where === 'deny');
       strictest = {
         kind: 'masked',
         label,
         mask: 'redact',
         sql: redactSql(column),
-        where: 'masked',
+        // A computed value equals no constant that equality could mean.
+        where: denies ? 'deny' : 'masked',
         write: 'keep',
       };
     }

@@ -1,5 +1,5 @@
 /** The writes that a statement is, wraps, or holds in WITH queries. */
-import type { DeleteStmt, InsertStmt, MergeStmt, Node, RangeVar, UpdateStmt } from '@pgsql/types';
+import type { Node, RangeVar } from '@pgsql/types';
 import type { WriteStatement } from '../rewrite/write-context.js';
 import type { NodeBody } from '../sql/children.js';
 import { walk } from '../sql/walk.js';

@@ -119,6 +119,10 @@ export const errorCatalog = {
     '57P03',
     'error',
   ),
+  'row-limit': refused(
+    'row_limit',
+    "select fewer rows, wait until DETAIL's hour has passed, or ask the policy's owner for a higher limit",
+  ),
   'rewrite-mismatch': refused(
     'rewrite',
     'this is a bug of pgveil; the statement has not run; please report its shape',

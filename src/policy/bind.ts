@@ -11,7 +11,15 @@ import { bindRules, guardsFor, type GuardSources } from './bind/rules.js';
 import { bindSubjects } from './bind/subjects.js';
 import type { ExpressionParser } from './expression/compile.js';
 import type { LoadedPolicySet } from './load.js';
-import type { BoundPolicy, ColumnDecision, PolicyProblem, PurposeFacts, RelationDecision } from './types.js';
+import type { RoleEntry } from './document.js';
+import type {
+  BoundPolicy,
+  ColumnDecision,
+  PolicyProblem,
+  PurposeFacts,
+  RelationDecision,
+  RolePolicy,
+} from './types.js';
 
 /** Decides about a view that the policy does not name, from the decisions about what it reads. */
 export type ViewDecision = (
@@ -37,6 +45,12 @@ function denied(rule: string, reason: string, hint: string): Denied {
 
 function isView(relation: Relation): boolean {
   return relation.kind === 'view' || relation.kind === 'materialized-view';
+}
+
+function rolePolicy({ purposes, limits }: RoleEntry): RolePolicy {
+  if (limits === undefined) return { purposes };
+  const { rows_per_statement: rowsPerStatement, rows_per_hour: rowsPerHour } = limits;
+  return { purposes, limits: { rowsPerStatement, rowsPerHour } };
 }
 
 /** The consent table with its parents and children: who reads it learns what it protects. */
@@ -202,7 +216,7 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
       version: set.version,
       catalogVersion: catalog.version,
       mode: content.mode,
-      roles: new Map([...content.roles].map(([name, { value }]) => [name, { purposes: value.purposes }])),
+      roles: new Map([...content.roles].map(([name, { value }]) => [name, rolePolicy(value)])),
       purposes,
       allowedFunctions: new Set(content.functions),
       decide,

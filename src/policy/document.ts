@@ -91,6 +91,20 @@ const maskUse = z.union([
 
 const KEEP = /^\d{1,5} (?:days?|weeks?|months?|years?)$/;
 
+/** Execute's max_rows is an Int32, and one more is asked for than may be shown. */
+const MAX_ROWS = 2_000_000_000;
+const rowCount = z
+  .number()
+  .int('is no whole number; write for example 10000')
+  .min(1, 'lets no row through; use deny: for that')
+  .max(MAX_ROWS, `is above ${MAX_ROWS}; remove it for no limit`);
+
+const limits = z
+  .strictObject({ rows_per_statement: rowCount.optional(), rows_per_hour: rowCount.optional() })
+  .refine((value) => value.rows_per_statement !== undefined || value.rows_per_hour !== undefined, {
+    message: 'limits nothing; add rows_per_statement: or rows_per_hour:, or remove it',
+  });
+
 const role = z.strictObject({
   purposes: z.array(name).min(1, 'lists no purpose, so the role can do nothing; list at least one'),
   masks: z.record(name, maskUse).optional(),
@@ -101,7 +115,7 @@ const role = z.strictObject({
     .string()
     .regex(/^\d{4}-\d{2}-\d{2}$/, 'is no date; write it as 2027-06-30')
     .optional(),
-  limits: later('limits'),
+  limits: limits.optional(),
 });
 
 const session = z

@@ -134,6 +134,18 @@ export interface PurposeFacts {
   readonly consentSource: string | undefined;
 }
 
+/** How many rows a role is shown (SPEC 3, `limits`). */
+export interface RowLimits {
+  readonly rowsPerStatement: number | undefined;
+  readonly rowsPerHour: number | undefined;
+}
+
+export interface RolePolicy {
+  readonly purposes: readonly string[];
+  /** Undefined: no limit, and no cost. */
+  readonly limits?: RowLimits | undefined;
+}
+
 /** A policy set tied to one catalog. Immutable; swapped whole on reload. */
 export interface BoundPolicy {
   readonly name: string;
@@ -141,7 +153,7 @@ export interface BoundPolicy {
   readonly version: string;
   readonly catalogVersion: string;
   readonly mode: 'enforce' | 'observe';
-  readonly roles: ReadonlyMap<string, { readonly purposes: readonly string[] }>;
+  readonly roles: ReadonlyMap<string, RolePolicy>;
   readonly purposes: ReadonlyMap<string, PurposeFacts>;
   /** Fully qualified functions outside pg_catalog that governed sessions may call, e.g. `public.score`. */
   readonly allowedFunctions: ReadonlySet<string>;

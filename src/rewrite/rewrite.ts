@@ -2,14 +2,16 @@
  * The rewrite of one resolved statement: which spans of the client's text change, and the tree that has to come out.
  * Decisions are made already; nothing here allows or refuses by policy. What cannot be rewritten is said, not guessed.
  */
-import type { Node, RangeVar } from '@pgsql/types';
-import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
+import type { FuncCall, Node, RangeVar } from '@pgsql/types';
+import type { FunctionUse, RelationUse, ResolvedStatement } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { identifier } from '../policy/sql-text.js';
 import type { ByteString } from '../sql/types.js';
+import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
+import { blankCalls } from './blank-calls.js';
 import { rewriteColumnRefs } from './column-refs.js';
 import { rewriteCopyTable } from './copy-table.js';
-import { type Edit, orderEdits, pieceText } from './edits.js';
+import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
 import { rewriteGroupBy } from './group-by.js';
 import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
@@ -17,6 +19,7 @@ import { IntendedTree } from './intended-tree.js';
 import { lockedUses } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
+import { rangeName, type RenamedUses, renamedUses } from './range-names.js';
 import type { WriteInput, WriteStatement } from './write-context.js';
 import { rewriteWrite } from './write-target.js';
 
@@ -29,6 +32,10 @@ export interface RewriteInput {
   readonly actor: ReadonlyMap<string, string>;
   /** Calls of built-in functions that a user's function of the same name could take over: token to qualify. */
   readonly qualifyFunctions: readonly { readonly node: object; readonly token: number }[];
+  /** Calls that are answered with NULL. */
+  readonly blankCalls: readonly FunctionUse[];
+  /** Calls that read a column of a row (rewrite/column-calls.ts). */
+  readonly columnCalls: ReadonlyMap<FuncCall, ColumnCall>;
   /** Parses `SELECT 1 FROM …` snippets of ours; undefined when the snippet does not parse, a bug. */
   readonly parseFromItem: (text: ByteString) => Node | undefined;
   readonly parseSelect: WriteInput['parseSelect'];
@@ -37,7 +44,13 @@ export interface RewriteInput {
 }
 
 export type RewriteOutcome =
-  | { readonly ok: true; readonly edits: readonly Edit[]; readonly intended: IntendedTree }
+  | {
+      readonly ok: true;
+      readonly edits: readonly Edit[];
+      readonly intended: IntendedTree;
+      /** A literal's value took part, so the edits fit this very text alone. */
+      readonly readsLiterals: boolean;
+    }
   | { readonly ok: false; readonly reason: string; readonly hint: string };
 
 /** Each costs kilobytes of SQL and milliseconds of work; no person or ORM names as many in one statement. */
@@ -56,10 +69,22 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   const locked = lockedUses(resolved, guardedIds);
   const intended = new IntendedTree(resolved.statement.node);
   const edits: Edit[] = [];
-  const groupBy = rewriteGroupBy(resolved, guardedIds);
-  const columnRefs = rewriteColumnRefs(resolved, guardedIds);
-  if (!columnRefs.ok) return columnRefs;
-  edits.push(...groupBy.edits, ...columnRefs.edits);
+  const renamed = renamedUses(resolved, guardedIds);
+  if (renamed === undefined) {
+    const hint = 'give the tables aliases, and write alias.column';
+    return { ok: false, reason: 'a name that could be either of two tables of one name', hint };
+  }
+  const groupBy = rewriteGroupBy(resolved, guardedIds, renamed);
+  if (!groupBy.ok) return groupBy;
+  const columnCalls = rewriteColumnCalls(resolved, input.columnCalls, guardedIds, renamed);
+  const columnRefs = rewriteColumnRefs({
+    resolved,
+    guarded: guardedIds,
+    renamed,
+    except: new Set([...input.columnCalls.values()].map(({ row }) => row)),
+    parseExpression: (text) => expressionOf(input, text),
+  });
+  edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits);
   // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
   for (const use of resolved.relations) {
     const decision = guarded.get(use.id);
@@ -89,8 +114,8 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       copy.intend(intended);
       continue;
     }
-    edits.push(replaceRelation(use, pieces));
-    const alias = use.node.alias ?? { aliasname: use.relation.name };
+    edits.push(replaceRelation(use, pieces, renamed));
+    const alias = use.node.alias ?? { aliasname: rangeName(use, renamed) };
     intended.replace(use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
   }
   for (const { node, token } of input.qualifyFunctions) {
@@ -98,6 +123,9 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     const call = intended.of(node) as { funcname?: Node[] };
     call.funcname = [{ String: { sval: 'pg_catalog' } }, ...(call.funcname ?? [])];
   }
+  const blank = blankCalls(resolved, input.blankCalls);
+  edits.push(...blank.edits);
+  blank.intend(intended);
   for (const [id, decision] of input.written) {
     const use = resolved.relations[id]!;
     if (use.purpose === 'copy-from') continue;
@@ -112,9 +140,23 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   }
   // Last, so that they see the copies in their final places.
   groupBy.intend(intended);
+  columnCalls.intend(intended);
   columnRefs.intend(intended);
   intended.alignMultiAssignments();
-  return { ok: true, edits: orderEdits(edits), intended };
+  return { ok: true, edits: orderEdits(edits), intended, readsLiterals: groupBy.readsLiterals };
+}
+
+function expressionOf({ parseSelect }: RewriteInput, text: ByteString): Node {
+  const [target, ...more] = parseSelect(toByteString(`SELECT ${text}`))?.targets ?? [];
+  if (
+    target === undefined ||
+    more.length > 0 ||
+    !('ResTarget' in target) ||
+    target.ResTarget.val === undefined
+  ) {
+    throw new Error('an expression of ours does not parse');
+  }
+  return target.ResTarget.val;
 }
 
 function qualify(use: RelationUse, intended: IntendedTree): Edit {
@@ -125,11 +167,9 @@ function qualify(use: RelationUse, intended: IntendedTree): Edit {
   return { ...use.nameSpan, pieces: [toByteString(relationName(use.relation))] };
 }
 
-function replaceRelation(
-  use: RelationUse,
-  pieces: readonly (ByteString | { first: number; end: number })[],
-): Edit {
-  const name = use.alias === undefined ? toByteString(` AS ${identifier(use.relation.name)}`) : undefined;
+function replaceRelation(use: RelationUse, pieces: readonly Piece[], renamed: RenamedUses): Edit {
+  const name =
+    use.alias === undefined ? toByteString(` AS ${identifier(rangeName(use, renamed))}`) : undefined;
   const tail = name === undefined ? [] : [name];
   if (use.tableCommandSpan !== undefined) {
     return { ...use.tableCommandSpan, pieces: [toByteString('SELECT * FROM '), ...pieces, ...tail] };

@@ -236,6 +236,7 @@ export class Backend implements FrameSink {
     if (head?.kind === 'query')
       for (const one of head.runs.slice(head.at)) settleEffect(one, state, undefined);
     else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);
+    if (run?.stopped !== undefined && !fatal) return [refusalFrame(run.stopped)];
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
     return this.to.governed ? [scrubError(frame)] : 'pass';
   }

@@ -12,11 +12,12 @@ export function failedRuns(
   ledger: RunLedger,
 ): (Promise<void> | undefined)[] {
   const runs = head?.kind === 'query' ? head.runs.slice(head.at) : run === undefined ? [] : [run];
-  return runs.map((one) =>
-    one.poison === undefined
+  return runs.map((one) => {
+    const refusal = one.stopped ?? one.poison?.refusal;
+    return refusal === undefined
       ? ledger.finish(one, 'failure', sqlstate)
-      : ledger.finish(one, 'refused', one.poison.refusal.sqlstate, one.poison.refusal),
-  );
+      : ledger.finish(one, 'refused', refusal.sqlstate, refusal);
+  });
 }
 
 /** An answer that will not come: the server skips its message. */

@@ -50,6 +50,8 @@ export interface FrameTables {
   readonly loginBackend: FrameTable;
   readonly probeBackend: FrameTable;
   readonly statementsBackend: FrameTable;
+  /** As statementsBackend, while rows are counted against a limit. */
+  readonly meteredBackend: FrameTable;
   readonly rawBackend: FrameTable;
 }
 
@@ -81,6 +83,11 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     loginBackend: backend(['authentication', 'error-response', 'ready-for-query', 'parameter-status']),
     probeBackend: backend([...everyAnswer, 'data-row']),
     statementsBackend: backend(everyAnswer),
+    meteredBackend: backendTable({
+      interest: [...everyAnswer, 'copy-done'],
+      maxInterestingBytes: SERVER_MESSAGE_BYTES,
+      metered: ['data-row', 'copy-data'],
+    }),
     rawBackend: backend(['ready-for-query', 'error-response', 'command-complete']),
   };
 }

@@ -47,7 +47,9 @@ export class GovernedFrontend implements FrameSink {
   constructor(to: GovernedPorts) {
     this.to = to;
     this.state = to.state;
-    this.starts = new StatementStarts(to.state, to.ledger, to.hold);
+    this.starts = new StatementStarts(to.state, to.ledger, to.hold, (facts, source) =>
+      to.limiter.refusal(facts, source, to.planner.rowLimits()),
+    );
     this.refuse = new Refuser(to.state, to.ledger);
   }
 
@@ -84,6 +86,7 @@ export class GovernedFrontend implements FrameSink {
     if (state.copyIn && (messageType === type.sync || messageType === type.flush)) return 'drop';
     // ignore_till_sync in src/backend/tcop/postgres.c: nothing but Sync is read after an error.
     if (state.answers.skipping && messageType !== type.sync) return 'drop';
+    if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
     switch (messageType) {
       case type.query:
         return this.query(frame);
@@ -113,6 +116,8 @@ export class GovernedFrontend implements FrameSink {
       case type['copy-fail']:
         // Outside of COPY the server ignores both. Otherwise its end, or that of another COPY in the same text, comes next.
         if (state.copyIn) state.copyAwaited = state.answers.head;
+        // Of a Query that was sent as an Execute the server keeps the answer until it is asked.
+        if (this.to.limiter.busy) this.to.wantFlush();
         state.copyIn = false;
         return 'pass';
       case type['function-call']:
@@ -151,6 +156,10 @@ export class GovernedFrontend implements FrameSink {
       if (run.poison !== undefined) return poisonSql(run.poison);
       return one.kind === 'refuse' ? poisonSql(makePoison(one.refusal)) : one.sql;
     });
+    const { limiter, planner } = this.to;
+    const role = planner.rowLimits();
+    if (role !== undefined && runs.some((run) => limiter.concerns(run, role)))
+      return limiter.query(answer, texts, role);
     // INVARIANT(enforced-sql-only): a text without statements goes as an empty one, not as what the client wrote.
     return [queryFrame(texts.length === 1 ? texts[0]! : (texts.join(';') as EnforcedSql))];
   }
@@ -252,11 +261,15 @@ export class GovernedFrontend implements FrameSink {
         run.source ?? emptyFacts(run.record.command),
       );
     if (run.poison !== undefined) return this.refuse.poison(run.poison, run);
-    const frames = isGuarded(name, run, this.state) ? 'pass' : [this.describePortal(name), frame];
-    const answer: Answer = { kind: 'execute', portal: name, run };
+    const describe = isGuarded(name, run, this.state) ? undefined : this.describePortal(name);
+    const answer = { kind: 'execute', portal: name, run } as const;
     state.answers.push(answer);
     if (run.record.command === 'COPY') state.copyAwaited = answer;
-    return frames;
+    const { limiter, planner } = this.to;
+    const role = planner.rowLimits();
+    const sent = limiter.concerns(run, role) ? limiter.execute(answer, frame, role) : frame;
+    if (describe !== undefined) return [describe, sent];
+    return sent === frame ? 'pass' : [sent];
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 import type { SessionIdentity } from '../audit/types.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
+import type { RowWindows } from '../guard/row-windows.js';
 import type { SessionRule } from '../policy/types.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
@@ -17,6 +18,7 @@ import { Hold } from './hold.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
 import type { Outbox } from './outbox.js';
 import type { Ports } from './ports.js';
+import { RowLimiter } from './row-limiter.js';
 import { RawBackend, RawFrontend } from './raw.js';
 import type { SessionReports } from './session-reports.js';
 import { SessionState } from './session-state.js';
@@ -27,6 +29,7 @@ import { TextPlanner } from './text-planner.js';
 export interface MessageFlowPorts {
   readonly ports: Ports;
   readonly tables: FrameTables;
+  readonly rowWindows: RowWindows;
   readonly reports: SessionReports;
   readonly rule: SessionRule;
   readonly identity: SessionIdentity;
@@ -204,7 +207,7 @@ export class MessageFlow {
     // The probe's row is not a statement's.
     this.upstreamFramer.takeCount(backendTypes['data-row']);
     this.upstreamFramer.useTable(to.tables.statementsBackend);
-    this.upstreamSink = new Backend({
+    const backend = new Backend({
       governed,
       state,
       ledger,
@@ -228,7 +231,17 @@ export class MessageFlow {
       serverEnded: () => to.serverEnded(),
       ddl: () => this.noteDdl(),
     });
+    const limiter = new RowLimiter({
+      inner: backend,
+      state,
+      windows: to.rowWindows,
+      toUpstream: (buffer) => to.toUpstream.add(buffer),
+      meterRows: (on) =>
+        this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.statementsBackend),
+    });
+    this.upstreamSink = governed ? limiter : backend;
     this.clientSink = frontend({
+      limiter,
       ports: to.ports,
       state,
       ledger,

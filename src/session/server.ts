@@ -1,6 +1,7 @@
 /** The listening socket: accepts, counts and bounds connections, and drains them at the end. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { RowWindows } from '../guard/row-windows.js';
 import { buildFrameTables } from './frame-tables.js';
 import type { Ports } from './ports.js';
 import { Session, type SessionHost } from './session.js';
@@ -30,6 +31,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const host: SessionHost = {
     ports: options,
     tables: buildFrameTables(options.limits),
+    rowWindows: new RowWindows(),
     full: () => sessions.size > options.limits.connections,
     closed: (session) => {
       sessions.delete(session);

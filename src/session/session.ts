@@ -6,6 +6,7 @@
 import type net from 'node:net';
 import type { SessionIdentity } from '../audit/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
+import type { RowWindows } from '../guard/row-windows.js';
 import type { SessionRule } from '../policy/types.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
@@ -23,6 +24,7 @@ import { type AdmittedLogin, type ConnectionCounts, StartupPhase } from './start
 export interface SessionHost extends ConnectionCounts {
   readonly ports: Ports;
   readonly tables: FrameTables;
+  readonly rowWindows: RowWindows;
   closed(session: Session): void;
 }
 
@@ -196,6 +198,7 @@ export class Session {
     return new MessageFlow({
       ports: this.ports,
       tables: this.host.tables,
+      rowWindows: this.host.rowWindows,
       reports: this.reports,
       rule,
       identity,

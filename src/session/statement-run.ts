@@ -22,6 +22,8 @@ export interface StatementRun {
   readonly poison: Poison | undefined;
   readonly statementChange: NameChange<Prepared> | undefined;
   readonly portalChange: NameChange<Portal> | undefined;
+  /** Why it was stopped while it ran: any error that ends it is this refusal's. */
+  stopped: Refusal | undefined;
   rows: number;
   finished: boolean;
 }
@@ -68,6 +70,7 @@ export class RunLedger {
       poison: options.poison,
       statementChange: options.statementChange,
       portalChange: options.portalChange,
+      stopped: undefined,
       rows: 0,
       finished: false,
     };

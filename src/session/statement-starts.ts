@@ -23,12 +23,20 @@ export class StatementStarts {
   private readonly state: SessionState;
   private readonly ledger: RunLedger;
   private readonly hold: Hold;
+  /** No row may be shown any more. */
+  private readonly limits: (facts: PlanFacts, source: PlanFacts) => Refusal | undefined;
   private waiting: Begun | undefined;
 
-  constructor(state: SessionState, ledger: RunLedger, hold: Hold) {
+  constructor(
+    state: SessionState,
+    ledger: RunLedger,
+    hold: Hold,
+    limits: (facts: PlanFacts, source: PlanFacts) => Refusal | undefined,
+  ) {
     this.state = state;
     this.ledger = ledger;
     this.hold = hold;
+    this.limits = limits;
   }
 
   /** What the message under way has begun before it had to wait; it is kept no longer. */
@@ -59,7 +67,7 @@ export class StatementStarts {
     epoch: string,
   ): StatementRun {
     const source = sourceOf(facts, this.state, epoch);
-    const own = source.ok ? this.fullFor(facts) : source.refusal;
+    const own = source.ok ? (this.fullFor(facts) ?? this.limits(facts, source.facts)) : source.refusal;
     const why = refusal ?? (decision === 'observe' ? undefined : own);
     const poison = why === undefined ? undefined : makePoison(why);
     const prepared: Prepared = {

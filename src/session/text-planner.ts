@@ -5,6 +5,7 @@
 import type { EnforceContext, QueryPlan, SessionFacts } from '../enforce/types.js';
 import type { Hold } from './hold.js';
 import type { Ports } from './ports.js';
+import type { RoleLimits } from './row-limiter.js';
 import { refusals, refusedPlan } from './refusals.js';
 import type { SessionState } from './session-state.js';
 
@@ -74,6 +75,15 @@ export class TextPlanner {
     return this.context === undefined
       ? undefined
       : this.ports.planner.epoch(this.sessionFacts(), this.context);
+  }
+
+  /** Of the role, where the policy in force limits its rows. After `plan` or `awaitContext`. */
+  rowLimits(): RoleLimits | undefined {
+    const policy = this.context?.policy;
+    const { user, role } = this.base;
+    const limits = policy?.roles.get(role)?.limits;
+    if (policy === undefined || limits === undefined || this.observing) return undefined;
+    return { user, role, limits, openFunctions: policy.allowedFunctions.size > 0 };
   }
 
   get observing(): boolean {

@@ -18,10 +18,12 @@ export const HOP = 1;
 export const SHOW = 2;
 /** As SHOW, and a body beyond its limit is reported and thrown away instead of being fatal. */
 export const SHOW_OR_DISCARD = 3;
+/** Each message is asked for; streams through when allowed, and is thrown away when not. */
+export const METERED = 4;
 
 export interface FrameTable {
   readonly direction: Direction;
-  /** UNKNOWN, HOP, SHOW or SHOW_OR_DISCARD by type byte. */
+  /** UNKNOWN, HOP, SHOW, SHOW_OR_DISCARD or METERED by type byte. */
   readonly action: Uint8Array;
   /** The longest body that is assembled, by type byte. */
   readonly bodyLimit: Float64Array;
@@ -38,6 +40,8 @@ export interface FrameTableOptions<K> {
   readonly limits?: Readonly<Partial<Record<K & string, number>>>;
   /** Interesting kinds whose oversized messages are reported and thrown away. */
   readonly discardOversized?: readonly K[];
+  /** Kinds outside the interest set of which each message must be allowed. */
+  readonly metered?: readonly K[];
   /** Largest length word; default as the server's. */
   readonly maxLength?: number;
 }
@@ -81,6 +85,7 @@ function buildTable<K extends string>(
     if (action[types[kind]] !== SHOW) throw new Error(`"${kind}" is in discardOversized but not in interest`);
     action[types[kind]] = SHOW_OR_DISCARD;
   }
+  for (const kind of options.metered ?? []) action[types[kind]] = METERED;
   const maxLength = options.maxLength ?? defaultMaxLength;
   // The framer reads the length word as a signed 32-bit number, as the protocol defines it.
   if (maxLength < 4 || maxLength > 0x7fffffff)
@@ -103,5 +108,6 @@ export function headerProblem(table: FrameTable, type: number, length: number): 
 
 /** The message should be shown, but its body is longer than may be assembled. */
 export function isOversized(table: FrameTable, type: number, length: number): boolean {
-  return table.action[type]! > HOP && length - 4 > table.bodyLimit[type]!;
+  const action = table.action[type]!;
+  return (action === SHOW || action === SHOW_OR_DISCARD) && length - 4 > table.bodyLimit[type]!;
 }

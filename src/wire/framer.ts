@@ -5,7 +5,7 @@
  */
 import { FrameAssembly } from './frame-assembly.js';
 import type { FrameSink, Verdict } from './frame-sink.js';
-import { type FrameTable, headerProblem, HOP, isOversized } from './frame-table.js';
+import { type FrameTable, headerProblem, HOP, isOversized, METERED } from './frame-table.js';
 import { ProtocolViolation } from './protocol-violation.js';
 
 export type { FrameSink, Verdict };
@@ -18,7 +18,7 @@ const BETWEEN = 0; // a message that has not begun
 const HEADER = 1; // a header split by a chunk's end
 const STREAM = 2; // the body of a message that is hopped over
 const ASSEMBLE = 3; // an interesting message split by a chunk's end
-const DISCARD = 4; // the body of an oversized message
+const DISCARD = 4; // the body of a message that is oversized or not allowed
 const HELD = 5; // a message that waits for resume()
 const STOPPED = 6;
 
@@ -67,7 +67,7 @@ export class Framer {
     );
   }
 
-  /** How many messages of this type have begun since the last call; 'D' and 'd' are rows. */
+  /** How many messages of this type have begun since the last call, without those not allowed; 'D' and 'd' are rows. */
   takeCount(type: number): number {
     const count = this.counts[type] ?? 0;
     this.counts[type] = 0;
@@ -135,9 +135,16 @@ export class Framer {
             emit(chunk, start, pos, sink);
             this.fail(problem);
           }
-          this.counts[type]!++;
           const total = length + 1;
-          if (this.table.action[type] === HOP) {
+          if (this.refuses(type, sink)) {
+            emit(chunk, start, pos, sink);
+            pos += HEADER_BYTES;
+            start = pos;
+            this.skip(length - 4);
+            break;
+          }
+          this.counts[type]!++;
+          if (this.table.action[type] === HOP || this.table.action[type] === METERED) {
             this.state = STREAM;
             this.remaining = total;
           } else if (isOversized(this.table, type, length)) {
@@ -235,8 +242,12 @@ export class Framer {
     if (problem !== undefined) this.fail(problem);
     if (this.headerFilled < HEADER_BYTES) return;
     this.headerFilled = 0;
+    if (this.refuses(type, sink)) {
+      this.skip(length - 4);
+      return;
+    }
     this.counts[type]!++;
-    if (this.table.action[type] === HOP) {
+    if (this.table.action[type] === HOP || this.table.action[type] === METERED) {
       this.remaining = length - 4;
       this.state = this.remaining === 0 ? BETWEEN : STREAM;
       sink.bytes(Buffer.from(this.header));
@@ -253,6 +264,16 @@ export class Framer {
   private fail(problem: string): never {
     this.violation = new ProtocolViolation(problem);
     throw this.violation;
+  }
+
+  /** FAIL-CLOSED: a metered message that nobody allows goes nowhere. */
+  private refuses(type: number, sink: FrameSink): boolean {
+    return this.table.action[type] === METERED && sink.allows?.(type) !== true;
+  }
+
+  private skip(bodyLength: number): void {
+    this.state = bodyLength === 0 ? BETWEEN : DISCARD;
+    this.remaining = bodyLength;
   }
 
   private discard(type: number, bodyLength: number, sink: FrameSink): void {

@@ -247,7 +247,7 @@ export async function startProxy(
       }),
     contextFor: () =>
       proxy.ready
-        ? ({ policy: { mode: proxy.mode, purposes: new Map() }, catalog: {} } as unknown as EnforceContext)
+        ? ({ policy: { mode: proxy.mode, purposes: new Map(), roles: new Map() }, catalog: {} } as unknown as EnforceContext)
         : undefined,
     noteDdl: (database) => void ddl.push(database),
     refreshCatalog: () => {

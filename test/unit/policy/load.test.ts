@@ -46,7 +46,8 @@ describe('a bad policy is refused with its place and the fix', () => {
       'masks: { mail: redact }',
       '"equality" and "deny" come with a later release (equality); remove where:',
     ],
-    ['limits: { rows_per_hour: 1 }', 'masks: { mail: redact }', 'limits comes with a later release'],
+    ['limits: { rows_per_hour: 0 }', 'masks: { mail: redact }', 'lets no row through'],
+    ['limits: {}', 'masks: { mail: redact }', 'limits nothing'],
     [
       'masks: { mial: redact }',
       'masks: { mail: redact }',

@@ -70,6 +70,7 @@ export function catalogOf(tables: readonly string[], views: Readonly<Record<stri
     schema: 'public',
     name: 'shout',
     signature: 'text',
+    argumentTypes: 'text',
     language: 'sql',
     extension: undefined,
   };
@@ -84,9 +85,12 @@ export function catalogOf(tables: readonly string[], views: Readonly<Record<stri
     descendants: () => [],
     hasSchema: (name) => relations.some((one) => one.schema === name),
     hasBuiltinFunction: (name) => builtins.has(name),
+    builtinFunctions: () => [],
     userFunctions: (name) => (name === 'shout' ? [shout] : []),
     userOperators: () => [],
     userTypes: () => [],
+    userCasts: [],
+    typesWithCode: new Map(),
   };
 }
 

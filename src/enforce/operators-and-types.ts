@@ -1,0 +1,105 @@
+/**
+ * Operators, types and casts of a governed statement whose code is a user's (DESIGN 5.4). The server picks all three by
+ * type and search_path, which are not followed here: one that may not run closes its name, its type, or both its types.
+ */
+import type { Node, TypeName } from '@pgsql/types';
+import type { Catalog, FunctionFacts, Oid } from '../catalog/types.js';
+import type { BoundPolicy } from '../policy/types.js';
+import { stringsOf } from '../resolve/ast.js';
+import type { ResolvedStatement } from '../resolve/types.js';
+import { walk } from '../sql/walk.js';
+import { refuse } from './refusals.js';
+import type { Refusal } from './types.js';
+import { mayStandBehind, untrustedCode } from './user-code.js';
+
+type Listed = BoundPolicy['allowedFunctions'];
+
+/** The first operator, type or cast that would run code which is not open, as a refusal. */
+export function checkOperatorsAndTypes(
+  resolved: ResolvedStatement,
+  catalog: Catalog,
+  policy: BoundPolicy,
+): Refusal | undefined {
+  const listed = policy.allowedFunctions;
+  for (const { name } of resolved.operators) {
+    const code = untrustedOperator(name, catalog, listed);
+    if (code !== undefined) return operatorRefusal(name.at(-1) ?? '', code);
+  }
+  return checkTypes(resolved, catalog, listed);
+}
+
+/** The function behind an operator of this name that may not run. */
+export function untrustedOperator(
+  parts: readonly string[],
+  catalog: Catalog,
+  listed: Listed,
+): FunctionFacts | undefined {
+  const schema = parts.at(-2);
+  for (const one of catalog.userOperators(parts.at(-1) ?? '')) {
+    if (schema !== undefined && one.schema !== schema) continue;
+    if (one.function !== undefined && !mayStandBehind(one.function, listed, catalog)) return one.function;
+  }
+  return undefined;
+}
+
+function checkTypes(resolved: ResolvedStatement, catalog: Catalog, listed: Listed): Refusal | undefined {
+  const code = untrustedCode(catalog, listed);
+  // The common case costs nothing: the types of a statement are looked for only where some could be refused.
+  if (code.coercing.size === 0 && code.showing.size === 0 && code.casts.length === 0) return undefined;
+  const present = new Set<Oid>();
+  for (const oid of namedTypes(resolved.statement.node, catalog)) {
+    const made = code.coercing.get(oid) ?? code.showing.get(oid);
+    if (made !== undefined) return typeRefusal('a type that the statement names', made);
+    present.add(oid);
+  }
+  for (const { relation } of resolved.relations) {
+    for (const column of relation.columns) {
+      const shown = code.showing.get(column.typeOid) ?? code.showing.get(column.baseTypeOid);
+      if (shown !== undefined) return typeRefusal(`the type of a column of "${relation.name}"`, shown);
+      present.add(column.typeOid).add(column.baseTypeOid);
+    }
+  }
+  for (const cast of code.casts) {
+    // FAIL-CLOSED: between two built-in types such a cast can stand anywhere, and no statement can be cleared of it.
+    const users = [cast.source, cast.target].filter((oid) => oid >= 16_384);
+    if (users.length === 0 || users.some((oid) => present.has(oid))) {
+      return typeRefusal('a cast between types of this statement', cast.function);
+    }
+  }
+  return undefined;
+}
+
+/** Users' types that the names in a statement may mean, in whatever schema. */
+function namedTypes(statement: Node, catalog: Catalog): ReadonlySet<Oid> {
+  const found = new Set<Oid>();
+  walk(statement, {
+    enter({ kind, body }) {
+      if (kind !== 'TypeName') return undefined;
+      const parts = stringsOf((body as TypeName).names);
+      const schema = parts.at(-2);
+      for (const type of catalog.userTypes(parts.at(-1) ?? '')) {
+        if (schema === undefined || schema === type.schema) found.add(type.oid);
+      }
+      return undefined;
+    },
+  });
+  return found;
+}
+
+function operatorRefusal(name: string, code: FunctionFacts): Refusal {
+  return refuse('operator-not-allowed', {
+    message: `operator ${name} is not open to governed sessions`,
+    detail: `a user-defined operator of this name calls function "${code.schema}.${code.name}", which may read tables`,
+    hint: `write OPERATOR(pg_catalog.${name}) when the built-in operator is meant, or have the function listed under "functions" in the policy`,
+    rule: 'pgveil:functions',
+  });
+}
+
+function typeRefusal(what: string, code: FunctionFacts): Refusal {
+  return refuse('function-not-allowed', {
+    message: `${what} calls a function that is not open to governed sessions`,
+    detail: `function "${code.schema}.${code.name}" stands behind it, and may read tables`,
+    hint: 'leave the type out, or have the function listed under "functions" in the policy',
+    rule: 'pgveil:functions',
+  });
+}
