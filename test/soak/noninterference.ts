@@ -47,10 +47,12 @@ const BATCH = 40;
 /** Two proxies over copies of the sample CRM, the second changed by SQL of the DBA's. */
 export class Pair {
   private readonly version: 15 | 18;
+  private readonly policies: string;
   private readonly proxies: readonly [Proxy, Proxy];
 
-  private constructor(version: 15 | 18, proxies: readonly [Proxy, Proxy]) {
+  private constructor(version: 15 | 18, policies: string, proxies: readonly [Proxy, Proxy]) {
     this.version = version;
+    this.policies = policies;
     this.proxies = proxies;
   }
 
@@ -69,15 +71,12 @@ export class Pair {
       };
       return startProxy(version, { policies: folder, durability: 'relaxed', setup });
     };
-    try {
-      return new Pair(version, [await start(''), await start(difference)]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    return new Pair(version, folder, [await start(''), await start(difference)]);
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.proxies.map((proxy) => proxy.stop()));
+    rmSync(this.policies, { recursive: true, force: true });
   }
 
   /** Each statement has a seed of its own, counted up from the first. */
@@ -133,7 +132,7 @@ export class Pair {
     const path = await proxy.db.query(
       `SELECT coalesce((SELECT c FROM pg_db_role_setting s, unnest(setconfig) c WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND setrole = '${user}'::regrole AND c LIKE 'search_path=%'), '') AS path`,
     );
-    const kept = String((path.rows[0] as { path: string }).path).replace(/^search_path=/, '');
+    const kept = (path.rows[0] as { path: string }).path.replace(/^search_path=/, '');
     const changes = Object.entries(settings).map(([name, value]) => `${alter} SET ${name} = '${value}';`);
     await proxy.db.query(
       `${alter} RESET ALL; ${changes.join(' ')} ${kept === '' ? '' : `${alter} SET search_path = ${kept};`}`,

@@ -1,7 +1,7 @@
 /** What one step of the soak sends: a statement by one of the protocols, or a short conversation, inside a transaction or not. */
 import { Queries } from './queries.js';
 import type { Random } from './random.js';
-import { readForm } from './read-forms.js';
+import { readForm, statisticsOracle } from './read-forms.js';
 import { write } from './writes.js';
 
 export type Step =
@@ -27,7 +27,8 @@ export function randomScript(random: Random): Script {
   const queries = new Queries(random);
   const roll = random.next();
   if (roll < 0.55) return single(random, queries.query(2), false);
-  if (roll < 0.72) return single(random, readForm(queries), false);
+  if (roll < 0.59) return single(random, statisticsOracle(queries), false);
+  if (roll < 0.74) return single(random, readForm(queries), false);
   if (roll < 0.9) return single(random, write(queries), true);
   return conversation(random, queries);
 }

@@ -58,6 +58,9 @@ function updateFrom(queries: Queries): string {
   return `UPDATE ${table.name} w SET ${assignment(queries, table, [source, from])} FROM customers f WHERE ${where} ${returning(queries, source)}`;
 }
 
+/** Written out: by default it would be the clock, which differs anyway. */
+const then = "timestamptz '2026-03-01T00:00:00Z'";
+
 function newKey(queries: Queries): number {
   return 100_000 + queries.random.below(800_000);
 }
@@ -66,15 +69,15 @@ function insert(queries: Queries): string {
   const { random, expressions } = queries;
   const text = `left(${expressions.expression('text', [], 1)}, 20)`;
   return random.chance(0.5)
-    ? `INSERT INTO customers AS w (id, first_name, last_name, notes) VALUES (${newKey(queries)}, ${text}, 'New', ${text}) RETURNING id, first_name, notes`
-    : `INSERT INTO tickets AS w (id, customer_id, region, subject) VALUES (${newKey(queries)}, ${random.pick(['1', '2', '5'])}, ${text}, 'new') RETURNING id, region, subject`;
+    ? `INSERT INTO customers AS w (id, first_name, last_name, notes, created_at) VALUES (${newKey(queries)}, ${text}, 'New', ${text}, ${then}) RETURNING id, first_name, notes`
+    : `INSERT INTO tickets AS w (id, customer_id, region, subject, opened_at) VALUES (${newKey(queries)}, ${random.pick(['1', '2', '5'])}, ${text}, 'new', ${then}) RETURNING id, region, subject`;
 }
 
 function insertSelect(queries: Queries): string {
   const { expressions } = queries;
   const from: Source = { alias: 's', columns: queries.columnsOf('customers') };
   const text = (): string => `left(${expressions.expression('text', [from], 2)}, 20)`;
-  return `INSERT INTO tickets (id, customer_id, region, subject) SELECT ${newKey(queries)} + s.id, s.id, ${text()}, ${text()} FROM customers s WHERE ${expressions.expression('bool', [from], 2)} RETURNING id, region`;
+  return `INSERT INTO tickets (id, customer_id, region, subject, opened_at) SELECT ${newKey(queries)} + s.id, s.id, ${text()}, ${text()}, ${then} FROM customers s WHERE ${expressions.expression('bool', [from], 2)} RETURNING id, region`;
 }
 
 function upsert(queries: Queries): string {
@@ -84,7 +87,7 @@ function upsert(queries: Queries): string {
     ? 'NOTHING'
     : `UPDATE SET region = left(${expressions.expression('text', [source], 2)}, 20) WHERE ${expressions.expression('bool', [source], 1)}`;
   // Ticket 1 is visible to both roles; the other key is new.
-  return `INSERT INTO tickets AS w (id, customer_id, region, subject) VALUES (1, 1, 'ZZ', 'again'), (${newKey(queries)}, 1, 'ZZ', 'new') ON CONFLICT (id) DO ${action} RETURNING id, region`;
+  return `INSERT INTO tickets AS w (id, customer_id, region, subject, opened_at) VALUES (1, 1, 'ZZ', 'again', ${then}), (${newKey(queries)}, 1, 'ZZ', 'new', ${then}) ON CONFLICT (id) DO ${action} RETURNING id, region`;
 }
 
 function merge(queries: Queries): string {
