@@ -1,7 +1,8 @@
 /** A short run of the noninterference soak; `npm run soak:noninterference` runs it for longer. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Pair } from '../soak/noninterference.js';
-import { otherPeople, otherSecrets } from '../support/hidden.js';
+import { statisticsScript } from '../soak/scripts.js';
+import { unnoticed } from '../support/hidden.js';
 import { postgresVersions } from '../support/servers.js';
 
 const statements = Number(process.env['PGVEIL_SOAK_STATEMENTS'] ?? 320);
@@ -10,8 +11,8 @@ const seed = Number(process.env['PGVEIL_SOAK_SEED'] ?? 1);
 describe.each(postgresVersions)('random statements on PostgreSQL %i, through the wire', (version) => {
   const pairs: Partial<Record<'support' | 'marketing', Pair>> = {};
   beforeAll(async () => {
-    pairs.support = await Pair.start(version, otherSecrets);
-    pairs.marketing = await Pair.start(version, otherSecrets + otherPeople);
+    pairs.support = await Pair.start(version, unnoticed.support);
+    pairs.marketing = await Pair.start(version, unnoticed.marketing);
   });
   afterAll(async () => {
     await Promise.all(Object.values(pairs).map((pair) => pair.stop()));
@@ -40,6 +41,18 @@ describe.each(postgresVersions)('random statements on PostgreSQL %i, through the
       expect(result.rows).toBeGreaterThan(statements / 4);
       expect(result.errors).toBeGreaterThan(statements / 50);
       expect(result.refused).toBeLessThan(statements / 8);
+    },
+  );
+
+  it.each(['support', 'marketing'] as const)(
+    'tell %s nothing through the statistics of hidden rows',
+    { timeout: 3_600_000 },
+    async (role) => {
+      await pairs[role]!.analyse();
+      const oracles = { seed, statements: Math.ceil(statements / 8), script: statisticsScript };
+      const result = await pairs[role]!.soak(role, oracles);
+      expect(result.leaks.slice(0, 5)).toEqual([]);
+      expect(result.rows).toBeGreaterThan(0);
     },
   );
 });

@@ -36,6 +36,8 @@ export interface SoakResult {
 export interface SoakOptions {
   readonly seed: number;
   readonly statements: number;
+  /** One script per seed. */
+  readonly script?: (random: Random) => Script;
   /** Stops at the first leak, for mutants. */
   readonly untilLeak?: boolean;
   readonly onProgress?: (done: number) => void;
@@ -56,7 +58,7 @@ export class Pair {
     this.proxies = proxies;
   }
 
-  /** `difference` is what only the second database gets; `both` is run on each, as a superuser. */
+  /** `difference` is what only the second database gets, `both` each of them; both as a superuser. */
   static async start(
     version: 15 | 18,
     difference: string,
@@ -67,7 +69,7 @@ export class Pair {
     const start = async (sql: string): Promise<Proxy> => {
       const setup = async (db: TestDatabase): Promise<void> => {
         if (options.both !== undefined) await db.query(options.both, 'postgres');
-        if (sql !== '') await db.query(sql, 'crm_admin');
+        if (sql !== '') await db.query(sql, 'postgres');
       };
       return startProxy(version, { policies: folder, durability: 'relaxed', setup });
     };
@@ -77,6 +79,11 @@ export class Pair {
   async stop(): Promise<void> {
     await Promise.all(this.proxies.map((proxy) => proxy.stop()));
     rmSync(this.policies, { recursive: true, force: true });
+  }
+
+  /** From here on each database has the statistics of its own rows. */
+  async analyse(): Promise<void> {
+    await Promise.all(this.proxies.map((proxy) => proxy.db.query('ANALYZE', 'postgres')));
   }
 
   /** Each statement has a seed of its own, counted up from the first. */
@@ -95,7 +102,7 @@ export class Pair {
       );
       for (let i = done; i < Math.min(done + BATCH, options.statements); i += 1) {
         const seed = options.seed + i;
-        const script = randomScript(new Random(seed));
+        const script = (options.script ?? randomScript)(new Random(seed));
         const [one, other] = await Promise.all([first.run(script), second.run(script)]);
         counts.statements += 1;
         const { kind, refusal } = outcome(one);

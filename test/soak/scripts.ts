@@ -1,4 +1,5 @@
 /** What one step of the soak sends: a statement by one of the protocols, or a short conversation, inside a transaction or not. */
+import { errorOracle } from './error-oracles.js';
 import { Queries } from './queries.js';
 import type { Random } from './random.js';
 import { readForm, statisticsOracle } from './read-forms.js';
@@ -26,11 +27,19 @@ export interface Script {
 export function randomScript(random: Random): Script {
   const queries = new Queries(random);
   const roll = random.next();
-  if (roll < 0.55) return single(random, queries.query(2), false);
-  if (roll < 0.59) return single(random, statisticsOracle(queries), false);
+  if (roll < 0.45) return single(random, queries.query(2), false);
+  if (roll < 0.57) {
+    const sql = errorOracle(random);
+    return single(random, sql, !sql.startsWith('SELECT'));
+  }
   if (roll < 0.74) return single(random, readForm(queries), false);
   if (roll < 0.9) return single(random, write(queries), true);
   return conversation(random, queries);
+}
+
+/** A statement that fails in the planner where a withheld value comes near it, and by no choice of plan. */
+export function statisticsScript(random: Random): Script {
+  return single(random, statisticsOracle(new Queries(random)), false);
 }
 
 function single(random: Random, sql: string, transaction: boolean): Script {
