@@ -26,6 +26,7 @@ import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
+import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
 
@@ -152,13 +153,15 @@ function draftQuery(
   const calls = columnCalls(resolved, context.catalog);
   const functions = checkFunctions(resolved, context.catalog, context.policy, calls);
   if (!functions.ok) return refused(functions.refusal, withTables);
-  const relations = decideRelations(resolved, session, context.policy);
+  const relations = decideRelations(resolved, session, context);
   if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
   const involved = new Map([...relations.guarded, ...relations.written]);
   const facts = dataFacts(resolved, involved, withTables, session, context);
   const reading = readColumns(resolved, involved);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
+  const system = refusedSystemColumn(resolved, relations.guarded, context.catalog);
+  if (system !== undefined) return refused(system, full);
   const writes = writesOf(resolved.statement.node);
   const constrained = constrainedWrite(resolved, relations.written, writes, context.catalog);
   if (constrained !== undefined) return refused(constrained, full);

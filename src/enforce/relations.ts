@@ -4,7 +4,8 @@ import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { refuse } from './refusals.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
-import type { Refusal, SessionFacts } from './types.js';
+import { hiddenKeyAbove } from './partition-keys.js';
+import type { EnforceContext, Refusal, SessionFacts } from './types.js';
 
 export type RelationsOutcome =
   | {
@@ -39,7 +40,7 @@ export function decideRelation(
 export function decideRelations(
   resolved: ResolvedStatement,
   session: SessionFacts,
-  policy: BoundPolicy,
+  { policy, catalog }: EnforceContext,
 ): RelationsOutcome {
   const guarded = new Map<number, ProtectedDecision>();
   const written = new Map<number, ProtectedDecision>();
@@ -61,7 +62,9 @@ export function decideRelations(
       case 'open':
         if (writes && isSystemCatalog(use.relation)) return { ok: false, refusal: writeRefusal(name) };
         break;
-      case 'protected':
+      case 'protected': {
+        const key = hiddenKeyAbove(use.relation, decision, catalog);
+        if (key !== undefined) return { ok: false, refusal: partitionRefusal(name, key) };
         if (writes) {
           if (!writable(use)) return { ok: false, refusal: writeRefusal(name) };
           written.set(use.id, decision);
@@ -70,6 +73,7 @@ export function decideRelations(
         if (use.tableSample) return { ok: false, refusal: sampleRefusal(name) };
         guarded.set(use.id, decision);
         break;
+      }
     }
   }
   return { ok: true, guarded, written };
@@ -88,6 +92,15 @@ function writeRefusal(name: string): Refusal {
       'INSERT, UPDATE, DELETE, MERGE and COPY FROM STDIN of tables are; TRUNCATE and writes through views are not',
     hint: 'write to the table itself with INSERT, UPDATE, DELETE or MERGE',
     rule: 'pgveil:writes',
+  });
+}
+
+function partitionRefusal(name: string, key: string): Refusal {
+  return refuse('relation-denied', {
+    message: `partition "${name}" is not open by itself`,
+    detail: `it holds the rows of certain values of column "${key}", which this role does not see`,
+    hint: 'name the partitioned table',
+    rule: 'pgveil:partitions',
   });
 }
 

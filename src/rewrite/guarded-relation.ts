@@ -44,7 +44,13 @@ export function guardedRelation(
       `${neededValue(column, decision, options.needed, guard.condition)} AS ${identifier(column.name)}`,
   );
   for (const name of options.systemColumns) {
-    columns.push(`${innerAlias}.${identifier(name)} AS ${identifier(name)}`);
+    const column = `${innerAlias}.${identifier(name)}`;
+    // With a row filter only tableoid comes this far (enforce/system-columns.ts).
+    const value =
+      guard.condition === ''
+        ? column
+        : `CASE WHEN ${guard.condition} THEN ${column} ELSE NULL::pg_catalog.oid END`;
+    columns.push(`${value} AS ${identifier(name)}`);
   }
   const only = options.only ? 'ONLY ' : '';
   const pieces: Piece[] = [

@@ -20,6 +20,7 @@ import { lockedUses } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
 import { rangeName, type RenamedUses, renamedUses } from './range-names.js';
+import { exportSystemColumns } from './system-columns.js';
 import type { WriteInput, WriteStatement } from './write-context.js';
 import { rewriteWrite } from './write-target.js';
 
@@ -77,14 +78,16 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   const groupBy = rewriteGroupBy(resolved, guardedIds, renamed);
   if (!groupBy.ok) return groupBy;
   const columnCalls = rewriteColumnCalls(resolved, input.columnCalls, guardedIds, renamed);
+  const system = exportSystemColumns(resolved, guardedIds, renamed);
+  if (!system.ok) return system;
   const columnRefs = rewriteColumnRefs({
     resolved,
     guarded: guardedIds,
     renamed,
-    except: new Set([...input.columnCalls.values()].map(({ row }) => row)),
+    except: new Set([...system.replaced, ...[...input.columnCalls.values()].map(({ row }) => row)]),
     parseExpression: (text) => expressionOf(input, text),
   });
-  edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits);
+  edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits, ...system.edits);
   // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
   for (const use of resolved.relations) {
     const decision = guarded.get(use.id);
@@ -92,15 +95,13 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       edits.push(qualify(use, intended));
       continue;
     }
-    const system = systemColumns(resolved, use, decision);
-    if (!system.ok) return system;
     const pieces = guardedRelation(use.relation, decision, {
       needed: needed?.get(use.id),
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
       hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
       locked: locked.has(use.id),
-      systemColumns: system.names,
+      systemColumns: system.exported.get(use.id) ?? [],
     });
     const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;
     const parsed = input.parseFromItem(text);
@@ -142,6 +143,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   groupBy.intend(intended);
   columnCalls.intend(intended);
   columnRefs.intend(intended);
+  system.intend(intended);
   intended.alignMultiAssignments();
   return { ok: true, edits: orderEdits(edits), intended, readsLiterals: groupBy.readsLiterals };
 }
@@ -175,31 +177,4 @@ function replaceRelation(use: RelationUse, pieces: readonly Piece[], renamed: Re
     return { ...use.tableCommandSpan, pieces: [toByteString('SELECT * FROM '), ...pieces, ...tail] };
   }
   return { ...use.fullSpan, pieces: [...pieces, ...tail] };
-}
-
-/** System columns can be exported from a derived table only where they neither disclose nor widen `*`. */
-function systemColumns(
-  resolved: ResolvedStatement,
-  use: RelationUse,
-  decision: ProtectedDecision,
-):
-  | { readonly ok: true; readonly names: readonly string[] }
-  | { readonly ok: false; readonly reason: string; readonly hint: string } {
-  const names = new Set<string>();
-  let star = false;
-  for (const binding of resolved.columns.values()) {
-    if (binding.kind === 'system' && binding.use.id === use.id) names.add(binding.name);
-    if (binding.kind === 'star' && binding.uses.some((each) => each.id === use.id)) star = true;
-    if (binding.kind === 'row' && binding.use.id === use.id) star = true;
-  }
-  if (names.size === 0) return { ok: true, names: [] };
-  const hint = 'select the primary key instead of a system column';
-  // Row addresses and transaction numbers tell how many rows are withheld and when they changed.
-  if (decision.guards.length > 0) {
-    return { ok: false, reason: 'system columns of a table whose rows are filtered', hint };
-  }
-  if (star || use.hasColumnAliases) {
-    return { ok: false, reason: 'system columns of a masked table beside * or column aliases', hint };
-  }
-  return { ok: true, names: [...names] };
 }
