@@ -26,6 +26,7 @@ import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
+import { rejectedWrite } from './write-rejections.js';
 import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
@@ -163,6 +164,8 @@ function draftQuery(
   const system = refusedSystemColumn(resolved, relations.guarded, context.catalog);
   if (system !== undefined) return refused(system, full);
   const writes = writesOf(resolved.statement.node);
+  const rejected = rejectedWrite(resolved, relations.written);
+  if (rejected !== undefined) return refused(rejected, full);
   const constrained = constrainedWrite(resolved, relations.written, writes, context.catalog);
   if (constrained !== undefined) return refused(constrained, full);
   const rewrite = rewriteStatement({

@@ -81,11 +81,7 @@ const maskUse = z.union([
         error: 'only "masked" works so far, "equality" and "deny" come with a later release; remove where:',
       })
       .optional(),
-    write: z
-      .literal('keep', {
-        error: 'only "keep" works so far, "reject" and "allow" come with a later release; remove write:',
-      })
-      .optional(),
+    write: z.enum(['keep', 'reject', 'allow']).optional(),
   }),
 ]);
 

@@ -31,6 +31,19 @@ export type WhereMode = 'masked' | 'equality' | 'deny';
 /** What becomes of a value that is written to a labelled column (SPEC 3, `write`). */
 export type WriteMode = 'keep' | 'reject' | 'allow';
 
+/** What tells masks from values among what a client writes to a masked column. Absent members tell nothing. */
+export interface MaskWriting {
+  /** SQL, true for a value that can only be the mask's own work. Absent where ordinary values look the same. */
+  readonly looksMasked?: MaskSql;
+  /** SQL, true for a document that holds something at a denied path. */
+  readonly holdsDenied?: MaskSql;
+  /**
+   * Where only places inside a value are masked: SQL for the written value, with the stored places put back wherever it
+   * still holds their masks.
+   */
+  readonly putBack?: (written: string, stored: string) => string;
+}
+
 export type ColumnDecision =
   | {
       readonly kind: 'clear';
@@ -45,6 +58,7 @@ export type ColumnDecision =
       readonly sql: MaskSql;
       readonly where: WhereMode;
       readonly write: WriteMode;
+      readonly writing?: MaskWriting;
     }
   | { readonly kind: 'denied'; readonly label: string | undefined };
 

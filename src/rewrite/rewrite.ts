@@ -10,6 +10,7 @@ import type { ByteString } from '../sql/types.js';
 import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
 import { blankCalls } from './blank-calls.js';
 import { rewriteColumnRefs } from './column-refs.js';
+import { rewriteCopyFrom } from './copy-from.js';
 import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
 import { rewriteGroupBy } from './group-by.js';
@@ -129,7 +130,14 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   blank.intend(intended);
   for (const [id, decision] of input.written) {
     const use = resolved.relations[id]!;
-    if (use.purpose === 'copy-from') continue;
+    const copied = resolved.statement.node;
+    if (use.purpose === 'copy-from' && 'CopyStmt' in copied) {
+      const copy = rewriteCopyFrom(resolved, use, decision, copied.CopyStmt, input.parseSelect);
+      if (!copy.ok) return copy;
+      edits.push(...copy.edits);
+      copy.intend(intended);
+      continue;
+    }
     const statement = input.writes.get(use.node);
     if (statement === undefined)
       return { ok: false, reason: 'this form of write', hint: 'send it on its own' };

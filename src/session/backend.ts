@@ -4,6 +4,7 @@
  */
 import { scrubError } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
+import { valueRefusal } from '../guard/value-refusals.js';
 import { openFrame } from '../wire/codec.js';
 import { parseCommandTag } from '../wire/command-tag.js';
 import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
@@ -224,9 +225,12 @@ export class Backend implements FrameSink {
       throw new Error('the server reported an error that belongs to no message');
     const run = head?.kind === 'parse' ? head.run : currentRun(head);
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
+    const refusal = this.to.governed ? valueRefusal(frame) : undefined;
     if (!this.settled) {
       if (run !== undefined) run.rows += this.takeRows();
-      const waits = failedRuns(head, run, sqlstate, this.to.ledger).filter((wait) => wait !== undefined);
+      const waits = failedRuns(head, run, sqlstate, this.to.ledger, refusal).filter(
+        (wait) => wait !== undefined,
+      );
       if (waits.length > 0) return this.waitFor(Promise.all(waits));
     }
     this.settled = false;
@@ -238,6 +242,7 @@ export class Backend implements FrameSink {
     else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);
     if (run?.stopped !== undefined && !fatal) return [refusalFrame(run.stopped)];
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
+    if (refusal !== undefined) return [refusalFrame(refusal)];
     return this.to.governed ? [scrubError(frame)] : 'pass';
   }
 
