@@ -2,7 +2,7 @@
  * What the server answers in a session that is logged in: ties each answer to the message it belongs to, checks and
  * scrubs it for governed clients, ends statements for the audit. Rows are never looked at. It touches no sockets.
  */
-import { scrubError } from '../guard/errors.js';
+import { scrubError, scrubNotice } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
 import { valueRefusal } from '../guard/value-refusals.js';
 import { openFrame } from '../wire/codec.js';
@@ -98,8 +98,11 @@ export class Backend implements FrameSink {
       }
       case type['error-response']:
         return this.error(frame);
-      case type['notice-response']:
-        return this.to.governed ? [scrubError(frame)] : 'pass';
+      case type['notice-response']: {
+        if (!this.to.governed) return 'pass';
+        const notice = scrubNotice(frame);
+        return notice === undefined ? 'drop' : [notice];
+      }
       case type['notification-response']:
         // LISTEN is refused, so a governed session has no business with these.
         return this.to.governed ? 'drop' : 'pass';
