@@ -129,6 +129,8 @@ pg_catalog.pg_shseclabel
 pg_catalog.pg_stat_activity
 pg_catalog.pg_stat_gssapi
 pg_catalog.pg_stat_ssl
+pg_catalog.pg_stat_user_indexes
+pg_catalog.pg_statio_all_tables
 pg_catalog.pg_statistic_ext
 pg_catalog.pg_subscription
 pg_catalog.pg_subscription_rel
@@ -186,7 +188,6 @@ pg_catalog.pg_stat_slru
 pg_catalog.pg_stat_sys_indexes
 pg_catalog.pg_stat_sys_tables
 pg_catalog.pg_stat_user_functions
-pg_catalog.pg_stat_user_indexes
 pg_catalog.pg_stat_user_tables
 pg_catalog.pg_stat_wal
 pg_catalog.pg_stat_xact_all_tables
@@ -195,7 +196,6 @@ pg_catalog.pg_stat_xact_user_functions
 pg_catalog.pg_stat_xact_user_tables
 pg_catalog.pg_statio_all_indexes
 pg_catalog.pg_statio_all_sequences
-pg_catalog.pg_statio_all_tables
 pg_catalog.pg_statio_sys_indexes
 pg_catalog.pg_statio_sys_sequences
 pg_catalog.pg_statio_sys_tables
@@ -273,6 +273,15 @@ export const hiddenColumns: Readonly<Record<string, Readonly<Record<string, stri
   pg_stat_activity: { query: 'NULL::pg_catalog.text', query_id: 'NULL::pg_catalog.int8' },
   pg_subscription: { subconninfo: 'NULL::pg_catalog.text' },
   pg_user_mappings: { umoptions: 'NULL::pg_catalog.text[]' },
+};
+
+/**
+ * Views of counters that ORMs read for the names in them (drizzle-kit for indexes, Sequelize for comments): these columns show,
+ * and everything else, whatever a later version adds, is NULL.
+ */
+export const namesOnly: Readonly<Record<string, readonly string[]>> = {
+  pg_stat_user_indexes: ['relid', 'indexrelid', 'schemaname', 'relname', 'indexrelname'],
+  pg_statio_all_tables: ['relid', 'schemaname', 'relname'],
 };
 
 /** Catalogs of which a session sees its own rows only, by this column. */
