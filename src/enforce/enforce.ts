@@ -158,7 +158,7 @@ function draftQuery(
   if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
   const involved = new Map([...relations.guarded, ...relations.written]);
   const facts = dataFacts(resolved, involved, withTables, session, context);
-  const reading = readColumns(resolved, involved);
+  const reading = readColumns(resolved, involved, context.catalog);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
   const system = refusedSystemColumn(resolved, relations.guarded, context.catalog);

@@ -74,15 +74,16 @@ const purpose = z
 
 const maskUse = z.union([
   name,
-  z.strictObject({
-    mask: name,
-    where: z
-      .literal('masked', {
-        error: 'only "masked" works so far, "equality" and "deny" come with a later release; remove where:',
-      })
-      .optional(),
-    write: z.enum(['keep', 'reject', 'allow']).optional(),
-  }),
+  z
+    .strictObject({
+      mask: name,
+      where: z.enum(['masked', 'equality', 'deny']).optional(),
+      write: z.enum(['keep', 'reject', 'allow']).optional(),
+    })
+    .refine(({ mask, where }) => where === undefined || (mask !== 'clear' && mask !== 'deny'), {
+      path: ['where'],
+      message: 'says how a masked column behaves, and "clear" and "deny" mask nothing; remove where:',
+    }),
 ]);
 
 const KEEP = /^\d{1,5} (?:days?|weeks?|months?|years?)$/;

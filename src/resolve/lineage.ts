@@ -117,7 +117,8 @@ function flatten(
   catalog: Catalog,
   parse: ParseSql,
 ): ViewLineage | undefined {
-  const { resolved, levels, merged } = outcome;
+  const { resolved, levels } = outcome;
+  const { merged } = resolved;
   if (resolved.outputs?.length !== view.columns.length) return undefined;
   const bases: BaseUse[] = [];
   const functions: FunctionUse[] = [...resolved.functions];

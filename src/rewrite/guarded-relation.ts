@@ -25,6 +25,8 @@ export interface GuardedRelationOptions {
   readonly locked: boolean;
   /** System columns that the client's statement names. */
   readonly systemColumns: readonly string[];
+  /** Real values for comparisons with constants, under names of ours (rewrite/equality-rewrite.ts). */
+  readonly hidden: readonly { readonly column: Column; readonly name: string }[];
 }
 
 /** How the protected relation is called inside its derived table. */
@@ -51,6 +53,9 @@ export function guardedRelation(
         ? column
         : `CASE WHEN ${guard.condition} THEN ${column} ELSE NULL::pg_catalog.oid END`;
     columns.push(`${value} AS ${identifier(name)}`);
+  }
+  for (const { column, name } of options.hidden) {
+    columns.push(`${storedValue(column, innerAlias, guard.condition)} AS ${identifier(name)}`);
   }
   const only = options.only ? 'ONLY ' : '';
   const pieces: Piece[] = [
@@ -91,6 +96,12 @@ function nullOf(column: Column): string {
 export function isBareColumn(attnum: number, decision: ProtectedDecision): boolean {
   if (decision.columns.get(attnum)?.kind !== 'clear') return false;
   return decision.guards.length === 0 || decision.linkable.has(attnum);
+}
+
+/** The real value, where the row's condition holds. */
+export function storedValue(column: Column, alias: string, condition: string): string {
+  const base = columnOf(alias, column);
+  return condition === '' ? base : `CASE WHEN ${condition} THEN ${base} ELSE ${nullOf(column)} END`;
 }
 
 /**

@@ -13,6 +13,7 @@ import { rewriteColumnRefs } from './column-refs.js';
 import { rewriteCopyFrom } from './copy-from.js';
 import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
+import { rewriteEqualities } from './equality-rewrite.js';
 import { rewriteGroupBy } from './group-by.js';
 import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
@@ -67,25 +68,37 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     return { ok: false, reason, hint: 'split the statement' };
   }
   const guardedIds = new Set(guarded.keys());
-  const needed = guarded.size === 0 ? undefined : neededColumns(resolved);
-  const locked = lockedUses(resolved, guardedIds);
-  const intended = new IntendedTree(resolved.statement.node);
-  const edits: Edit[] = [];
   const renamed = renamedUses(resolved, guardedIds);
   if (renamed === undefined) {
     const hint = 'give the tables aliases, and write alias.column';
     return { ok: false, reason: 'a name that could be either of two tables of one name', hint };
   }
+  const equality = rewriteEqualities(resolved, guarded, input.written, renamed);
+  if (!equality.ok) return equality;
+  const needed = guarded.size === 0 ? undefined : neededColumns(resolved, equality.real);
+  const locked = lockedUses(resolved, guardedIds);
+  const intended = new IntendedTree(resolved.statement.node);
+  const edits: Edit[] = [...equality.edits];
+  // First, since what follows moves the client's conditions about.
+  equality.intend(intended);
   const groupBy = rewriteGroupBy(resolved, guardedIds, renamed);
   if (!groupBy.ok) return groupBy;
   const columnCalls = rewriteColumnCalls(resolved, input.columnCalls, guardedIds, renamed);
   const system = exportSystemColumns(resolved, guardedIds, renamed);
   if (!system.ok) return system;
+  if ([...equality.replaced].some((ref) => system.replaced.includes(ref))) {
+    const hint = 'name the columns';
+    return { ok: false, reason: 'a * beside system columns and a masked column that is compared', hint };
+  }
   const columnRefs = rewriteColumnRefs({
     resolved,
     guarded: guardedIds,
     renamed,
-    except: new Set([...system.replaced, ...[...input.columnCalls.values()].map(({ row }) => row)]),
+    except: new Set([
+      ...equality.replaced,
+      ...system.replaced,
+      ...[...input.columnCalls.values()].map(({ row }) => row),
+    ]),
     parseExpression: (text) => expressionOf(input, text),
   });
   edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits, ...system.edits);
@@ -100,7 +113,11 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       needed: needed?.get(use.id),
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
-      hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
+      hoisted: [
+        ...(equality.moved.get(use.id) ?? []),
+        ...hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
+      ],
+      hidden: equality.hidden.get(use.id) ?? [],
       locked: locked.has(use.id),
       systemColumns: system.exported.get(use.id) ?? [],
     });
@@ -142,7 +159,15 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     if (statement === undefined)
       return { ok: false, reason: 'this form of write', hint: 'send it on its own' };
     const { actor, parseSelect } = input;
-    const outcome = rewriteWrite({ resolved, use, decision, statement, actor, parseSelect });
+    const outcome = rewriteWrite({
+      resolved,
+      use,
+      decision,
+      statement,
+      actor,
+      parseSelect,
+      stored: equality.stored,
+    });
     if (!outcome.ok) return outcome;
     edits.push(...outcome.rewrite.edits);
     outcome.rewrite.intend(intended);

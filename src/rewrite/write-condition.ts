@@ -33,7 +33,7 @@ export function rewriteCondition(write: WriteContext): void {
     throw new Unsupported('WHERE CURRENT OF on a table whose rows are filtered', 'use the primary key');
   }
   const hoisted =
-    statement.kind === 'insert' ? [] : hoistedConjuncts({ resolved, use, decision, alias: write.alias });
+    statement.kind === 'insert' ? [] : hoistedConjuncts({ resolved, use, decision, alias: write.alias, stored: write.input.stored });
   const { where, whereGoesBefore } = write.clauses;
   const place: ConditionPlace = {
     original: clause.whereClause,

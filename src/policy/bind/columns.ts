@@ -10,6 +10,7 @@ import { secretName } from '../secrets.js';
 import type { ColumnDecision, WhereMode, WriteMode } from '../types.js';
 import { columnAt, complain, qualified, type Binding } from './binding.js';
 import type { BoundLabels, PathLabel } from './labels.js';
+import { reportWhereModes } from './where-mode.js';
 
 export interface ColumnMasks {
   decide(role: string, relation: Relation, column: Column): ColumnDecision;
@@ -81,6 +82,8 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     const masked: MaskedPath[] = [];
     const kept: MaskedPath[] = [];
     let rejects = false;
+    // One place that conditions may not touch is enough: no condition tells which place of a document it reads.
+    let where: WhereMode = 'masked';
     const names: string[] = [];
     let label = found[0]!.label;
     for (const one of found) {
@@ -89,6 +92,7 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
       // One place that may not be written is enough: the document is written as a whole.
       if (decision.kind !== 'denied' && decision.write === 'reject') rejects = true;
       if (decision.kind === 'clear') continue;
+      if (decision.kind === 'masked' && decision.where === 'deny') where = 'deny';
       if (masked.length === 0) label = one.label;
       const path: MaskedPath =
         decision.kind === 'denied'
@@ -104,7 +108,7 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
       label,
       mask: names.join(', '),
       sql: maskPaths(masked),
-      where: 'masked',
+      where,
       write: rejects ? 'reject' : kept.length > 0 ? 'keep' : 'allow',
       writing: pathWriting(kept),
     };
@@ -122,6 +126,7 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
   };
 
   reportMisfits(binding, labels, compile);
+  reportWhereModes(binding, labels, (role, label) => maskFor(binding, role, label));
   return {
     decide: (role, relation, column) => {
       const decision = compile(role, relation, column);

@@ -42,9 +42,9 @@ describe('a bad policy is refused with its place and the fix', () => {
       'p1.yaml:7:23: error: not an address or network (10.0.0.0/33); write for example',
     ],
     [
-      'masks: { mail: { mask: redact, where: equality } }',
+      'masks: { mail: { mask: clear, where: equality } }',
       'masks: { mail: redact }',
-      '"equality" and "deny" come with a later release (equality); remove where:',
+      '"clear" and "deny" mask nothing (equality); remove where:',
     ],
     ['limits: { rows_per_hour: 0 }', 'masks: { mail: redact }', 'lets no row through'],
     ['limits: {}', 'masks: { mail: redact }', 'limits nothing'],
