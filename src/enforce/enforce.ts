@@ -12,12 +12,13 @@ import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
-import { fromItemParser, selectParser } from '../rewrite/from-item.js';
+import { fromItemParser, queryParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
 import { outputExposures, readColumns } from './columns.js';
 import { emptyFacts } from './empty-facts.js';
+import { explained } from './explain.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { checkFunctions } from './functions.js';
 import { refuse } from './refusals.js';
@@ -189,14 +190,21 @@ function draftQuery(
     });
     return refused(refusal, full);
   }
-  return {
-    kind: 'edit',
+  const { node } = resolved.statement;
+  const edit = {
+    kind: 'edit' as const,
     edits: rewrite.edits,
     rewritten: involved.size > 0,
     facts: full,
     intended: rewrite.intended.root,
     reusable: !rewrite.readsLiterals,
   };
+  if (!('ExplainStmt' in node)) return edit;
+  const parse = queryParser(parser, verifyLimits);
+  const answer = explained(resolved, node.ExplainStmt, relations, rewrite, full, parse);
+  if (!answer.ok) return refused(answer.refusal, full, false);
+  // The options may be literals, which decided.
+  return { ...edit, edits: answer.edits, facts: { ...full, outputs: undefined }, reusable: false };
 }
 
 function dataFacts(

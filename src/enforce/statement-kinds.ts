@@ -15,6 +15,7 @@ export type StatementRule =
         | 'transaction'
         | 'prepare'
         | 'execute'
+        | 'explain'
         | 'deallocate'
         | 'declare'
         | 'fetch'
@@ -119,11 +120,7 @@ export const statementRules = {
   DropUserMappingStmt: { rule: 'refuse', command: 'DROP USER MAPPING', why: structure },
   DropdbStmt: { rule: 'refuse', command: 'DROP DATABASE', why: structure },
   ExecuteStmt: { rule: 'execute', command: 'EXECUTE' },
-  ExplainStmt: {
-    rule: 'refuse',
-    command: 'EXPLAIN',
-    why: 'plans tell row counts and conditions of withheld rows',
-  },
+  ExplainStmt: { rule: 'explain', command: 'EXPLAIN' },
   FetchStmt: { rule: 'fetch', command: 'FETCH' },
   GrantRoleStmt: { rule: 'refuse', command: 'GRANT', why: structure },
   GrantStmt: { rule: 'refuse', command: 'GRANT', why: structure },

@@ -1,5 +1,6 @@
 /** What each allowed kind of statement carries: a query or write inside, an effect on the session, or neither. */
 import type { CopyStmt, Node, TransactionStmtKind } from '@pgsql/types';
+import { refusedExplain } from './explain.js';
 import { refuse } from './refusals.js';
 import { decideSet, decideShow } from './settings.js';
 import { statementRule } from './statement-kinds.js';
@@ -46,6 +47,12 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
   }
   if ('PrepareStmt' in node) {
     return wrapped(node.PrepareStmt.query, { kind: 'prepare', name: node.PrepareStmt.name ?? '' });
+  }
+  if ('ExplainStmt' in node) {
+    const refusal = refusedExplain(node.ExplainStmt);
+    return refusal === undefined
+      ? data(node.ExplainStmt.query, undefined)
+      : { ok: false, refusal, reusable: false };
   }
   if ('ExecuteStmt' in node) return data(undefined, { kind: 'execute', name: node.ExecuteStmt.name ?? '' });
   if ('DeallocateStmt' in node) return plain({ kind: 'deallocate', name: node.DeallocateStmt.name });
