@@ -21,10 +21,12 @@ import { emptyFacts } from './empty-facts.js';
 import { explained } from './explain.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { checkFunctions } from './functions.js';
+import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
 import { decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
+import { isTrivialQuery } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
 import { rejectedWrite } from './write-rejections.js';
@@ -49,6 +51,8 @@ export type PlanDraft =
       readonly refusal: Refusal;
       readonly facts: PlanFacts;
       readonly reusable: boolean;
+      /** Refused until this token is verified. */
+      readonly awaitsToken?: string | undefined;
     };
 
 /** The rewritten text may be longer than what a client may send. */
@@ -124,12 +128,20 @@ export function draftPlan(
     return refused(statementRefusal(rule?.command ?? kind, rule?.why), basic);
   }
   const parts = readStatement(statement.node, session);
-  if (!parts.ok) return refused(parts.refusal, basic, parts.reusable);
+  if (!parts.ok) {
+    const draft = refused(parts.refusal, basic, parts.reusable);
+    return draft.kind === 'refuse' ? { ...draft, awaitsToken: parts.awaitsToken } : draft;
+  }
   const facts: PlanFacts = { ...basic, effect: parts.effect };
+  const gap = session.standing?.gap;
+  // FAIL-CLOSED: nobody acts, so there is nobody to decide for.
+  if (gap !== undefined && parts.touchesData && !isTrivialQuery(statement.node))
+    return refused(claimMissing(gap, session.standing?.rule), basic);
   if (!parts.touchesData) {
+    const { firstToken: first, endToken: end } = statement;
     return {
       kind: 'edit',
-      edits: [],
+      edits: parts.sql === undefined ? [] : [{ first, end, pieces: [parts.sql] }],
       rewritten: false,
       facts,
       intended: undefined,

@@ -2,8 +2,10 @@
 import type { CopyStmt, Node, TransactionStmtKind } from '@pgsql/types';
 import { refusedExplain } from './explain.js';
 import { refuse } from './refusals.js';
-import { decideSet, decideShow } from './settings.js';
+import { decideSet, type SettingOutcome } from './settings.js';
+import { decideSettingsQuery, decideShow } from './show-settings.js';
 import { statementRule } from './statement-kinds.js';
+import type { ByteString } from '../sql/types.js';
 import type { Refusal, SessionEffect, SessionFacts } from './types.js';
 
 export type StatementParts =
@@ -15,8 +17,16 @@ export type StatementParts =
       readonly body: Node | undefined;
       readonly effect: SessionEffect | undefined;
       readonly reusable: boolean;
+      /** What is sent instead of the statement; undefined: the statement itself. */
+      readonly sql?: ByteString | undefined;
     }
-  | { readonly ok: false; readonly refusal: Refusal; readonly reusable: boolean };
+  | {
+      readonly ok: false;
+      readonly refusal: Refusal;
+      readonly reusable: boolean;
+      /** Refused until this token is verified. */
+      readonly awaitsToken?: string | undefined;
+    };
 
 const transactions: Readonly<
   Record<TransactionStmtKind, Extract<SessionEffect, { kind: 'transaction' }>['what'] | undefined>
@@ -36,7 +46,11 @@ const transactions: Readonly<
 
 /** Takes a statement apart. The kind must have a rule that does not refuse. */
 export function readStatement(node: Node, session: SessionFacts): StatementParts {
-  if ('SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node) return data(node, undefined);
+  if ('SelectStmt' in node) {
+    const outcome = decideSettingsQuery(node.SelectStmt, session);
+    return outcome === undefined ? data(node, undefined) : setting(outcome);
+  }
+  if ('InsertStmt' in node || 'UpdateStmt' in node) return data(node, undefined);
   if ('DeleteStmt' in node || 'MergeStmt' in node) return data(node, undefined);
   if ('TransactionStmt' in node) {
     const what = transactions[node.TransactionStmt.kind ?? 'TRANS_STMT_BEGIN'];
@@ -64,14 +78,8 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
   if ('ClosePortalStmt' in node)
     return plain({ kind: 'close-cursor', name: node.ClosePortalStmt.portalname });
   if ('CopyStmt' in node) return copy(node.CopyStmt);
-  if ('VariableSetStmt' in node) {
-    const outcome = decideSet(node.VariableSetStmt, session.user);
-    return outcome.ok ? plain(outcome.effect, false) : { ...outcome, reusable: false };
-  }
-  if ('VariableShowStmt' in node) {
-    const outcome = decideShow(node.VariableShowStmt.name);
-    return outcome.ok ? plain(undefined) : { ...outcome, reusable: true };
-  }
+  if ('VariableSetStmt' in node) return setting(decideSet(node.VariableSetStmt, session));
+  if ('VariableShowStmt' in node) return setting(decideShow(node.VariableShowStmt.name, session), true);
   if ('DiscardStmt' in node) {
     return plain(node.DiscardStmt.target === 'DISCARD_ALL' ? { kind: 'discard-all' } : undefined);
   }
@@ -79,6 +87,13 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
   // FAIL-CLOSED: a kind with a rule but without a reader here is a bug, and is refused as unknown.
   const kind = Object.keys(node)[0] ?? '';
   return notAllowed(statementRule(kind)?.command ?? kind, 'this version does not know the statement');
+}
+
+/** Where literals took part, the plan fits this text only. */
+function setting(outcome: SettingOutcome, reusable = false): StatementParts {
+  return outcome.ok
+    ? { ...outcome, touchesData: false, body: undefined, reusable }
+    : { ...outcome, reusable };
 }
 
 /** PREPARE and DECLARE wrap a query or write of the kinds that may also stand alone. */

@@ -138,6 +138,30 @@ export interface SessionRule {
   readonly audit: 'statements' | 'connections';
   readonly role: string | undefined;
   readonly purpose: string | undefined;
+  /** How a role is claimed; undefined where `role` is fixed. */
+  readonly claims?: ClaimRule | undefined;
+}
+
+/** Which roles a session may claim, and how (SPEC 3, `may` and `claims`). */
+export interface ClaimRule {
+  readonly by: ClaimSource;
+  /** Role → its purposes. */
+  readonly may: ReadonlyMap<string, readonly string[]>;
+}
+
+export type ClaimSource =
+  | { readonly kind: 'settings' }
+  | {
+      readonly kind: 'token';
+      readonly issuer: string;
+      readonly audience: string;
+      /** Public keys. The same object as long as the policy set is in force. */
+      readonly keys: PublicKeySet;
+    };
+
+/** A JSON Web Key Set (RFC 7517) of asymmetric public keys. */
+export interface PublicKeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** A purpose as the audit event reports it. */

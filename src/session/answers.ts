@@ -53,6 +53,15 @@ export class AnswerQueue {
     return this.queue.length - this.first;
   }
 
+  /** One of them ends a stretch of messages, and with it what transaction is not open by the client's own word. */
+  get endsPending(): boolean {
+    for (let index = this.first; index < this.queue.length; index++) {
+      const { kind } = this.queue[index]!;
+      if (kind === 'query' || kind === 'sync') return true;
+    }
+    return false;
+  }
+
   get head(): Answer | undefined {
     return this.queue[this.first];
   }

@@ -181,9 +181,7 @@ export class Backend implements FrameSink {
     state.copyIn = false;
     if (status === 'I') {
       if (state.portals.size > 1) state.endPortals();
-      if (state.failed) state.path.rollback();
-      else state.path.commit();
-      state.transaction++;
+      state.endTransaction();
     }
     state.failed = false;
     state.transactionStatus = status;
