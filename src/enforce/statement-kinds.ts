@@ -24,6 +24,7 @@ export type StatementRule =
         | 'set'
         | 'show'
         | 'discard'
+        | 'lock'
         | 'harmless';
       readonly command: string;
     }
@@ -129,7 +130,7 @@ export const statementRules = {
   InsertStmt: { rule: 'write', command: 'INSERT' },
   ListenStmt: { rule: 'refuse', command: 'LISTEN', why: 'it hears other sessions' },
   LoadStmt: { rule: 'refuse', command: 'LOAD', why: 'it runs code in the server' },
-  LockStmt: { rule: 'refuse', command: 'LOCK', why: 'it blocks other sessions' },
+  LockStmt: { rule: 'lock', command: 'LOCK TABLE' },
   MergeStmt: { rule: 'write', command: 'MERGE' },
   NotifyStmt: { rule: 'refuse', command: 'NOTIFY', why: 'it speaks to other sessions' },
   PLAssignStmt: { rule: 'refuse', command: 'PLASSIGN', why: structure },

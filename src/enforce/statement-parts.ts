@@ -1,5 +1,7 @@
 /** What each allowed kind of statement carries: a query or write inside, an effect on the session, or neither. */
 import type { CopyStmt, Node, TransactionStmtKind } from '@pgsql/types';
+import { dumpSetting } from './dump-setting.js';
+import { refusedLock } from './lock-statement.js';
 import { refusedExplain } from './explain.js';
 import { refuse } from './refusals.js';
 import { decideSet, type SettingOutcome } from './settings.js';
@@ -47,6 +49,8 @@ const transactions: Readonly<
 /** Takes a statement apart. The kind must have a rule that does not refuse. */
 export function readStatement(node: Node, session: SessionFacts): StatementParts {
   if ('SelectStmt' in node) {
+    const dump = dumpSetting(node.SelectStmt);
+    if (dump !== undefined) return setting({ ok: true, effect: undefined, sql: dump });
     const outcome = decideSettingsQuery(node.SelectStmt, session);
     return outcome === undefined ? data(node, undefined) : setting(outcome);
   }
@@ -84,6 +88,10 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
     return plain(node.DiscardStmt.target === 'DISCARD_ALL' ? { kind: 'discard-all' } : undefined);
   }
   if ('ConstraintsSetStmt' in node || 'UnlistenStmt' in node) return plain(undefined);
+  if ('LockStmt' in node) {
+    const refusal = refusedLock(node.LockStmt);
+    return refusal === undefined ? plain(undefined) : { ok: false, refusal, reusable: true };
+  }
   // FAIL-CLOSED: a kind with a rule but without a reader here is a bug, and is refused as unknown.
   const kind = Object.keys(node)[0] ?? '';
   return notAllowed(statementRule(kind)?.command ?? kind, 'this version does not know the statement');
@@ -111,9 +119,6 @@ function wrapped(query: Node | undefined, effect: SessionEffect): StatementParts
 function copy(statement: CopyStmt): StatementParts {
   if (statement.is_program === true || statement.filename !== undefined) {
     return notAllowed("COPY with a server's file or program", 'only STDIN and STDOUT are open');
-  }
-  if (statement.query !== undefined && !('SelectStmt' in statement.query)) {
-    return notAllowed('COPY of a writing statement', 'its rows could be withheld ones');
   }
   return data(statement.query, undefined);
 }

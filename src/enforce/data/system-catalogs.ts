@@ -83,6 +83,7 @@ pg_catalog.pg_class
 pg_catalog.pg_collation
 pg_catalog.pg_constraint
 pg_catalog.pg_conversion
+pg_catalog.pg_cursors
 pg_catalog.pg_database
 pg_catalog.pg_db_role_setting
 pg_catalog.pg_default_acl
@@ -109,6 +110,7 @@ pg_catalog.pg_parameter_acl
 pg_catalog.pg_partitioned_table
 pg_catalog.pg_policies
 pg_catalog.pg_policy
+pg_catalog.pg_prepared_statements
 pg_catalog.pg_proc
 pg_catalog.pg_publication
 pg_catalog.pg_publication_namespace
@@ -161,7 +163,6 @@ export const catalogReasons = {
   replication: 'it belongs to replication',
   secrets: 'it holds passwords or options that may be some',
   server: "it belongs to the server's upkeep",
-  'statement-text': 'it shows statements as pgveil rewrote them',
   statistics: 'it holds values and counts of the data itself',
 } as const;
 
@@ -242,10 +243,6 @@ pg_catalog.pg_config
 pg_catalog.pg_shmem_allocations
 pg_catalog.pg_shmem_allocations_numa @18
 `,
-  'statement-text': `
-pg_catalog.pg_cursors
-pg_catalog.pg_prepared_statements
-`,
   statistics: `
 pg_catalog.pg_statistic
 pg_catalog.pg_statistic_ext_data
@@ -268,7 +265,9 @@ export const hiddenColumns: Readonly<Record<string, Readonly<Record<string, stri
     relallvisible: '0::pg_catalog.int4',
     relallfrozen: '0::pg_catalog.int4',
   },
+  pg_cursors: { statement: 'NULL::pg_catalog.text' },
   pg_foreign_server: { srvoptions: 'NULL::pg_catalog.text[]' },
+  pg_prepared_statements: { statement: 'NULL::pg_catalog.text' },
   pg_sequences: { last_value: 'NULL::pg_catalog.int8' },
   pg_stat_activity: { query: 'NULL::pg_catalog.text', query_id: 'NULL::pg_catalog.int8' },
   pg_subscription: { subconninfo: 'NULL::pg_catalog.text' },
