@@ -15,6 +15,7 @@ import { readsAsIntended } from '../rewrite/verify.js';
 import { fromItemParser, queryParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
+import { textParser } from '../sql/parse-text.js';
 import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
 import { outputExposures, readColumns } from './columns.js';
 import { emptyFacts } from './empty-facts.js';
@@ -23,7 +24,7 @@ import { forbiddenFields } from './forbidden-fields.js';
 import { checkFunctions } from './functions.js';
 import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
-import { decideRelations } from './relations.js';
+import { decideBase, decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
 import { isTrivialQuery } from './trivial-query.js';
@@ -179,7 +180,11 @@ function draftQuery(
   const writes = writesOf(resolved.statement.node);
   const rejected = rejectedWrite(resolved, relations.written);
   if (rejected !== undefined) return refused(rejected, full);
-  const constrained = constrainedWrite(resolved, relations.written, writes, context.catalog);
+  const constrained = constrainedWrite(resolved, relations.written, writes, {
+    catalog: context.catalog,
+    decide: (relation) => decideBase(relation, session, context.policy),
+    parse: textParser(parser),
+  });
   if (constrained !== undefined) return refused(constrained, full);
   const rewrite = rewriteStatement({
     resolved,

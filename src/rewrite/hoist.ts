@@ -46,6 +46,8 @@ export function hoistedConjuncts(target: HoistTarget): readonly (readonly Piece[
   // Under an outer join's nullable side a WHERE condition may keep rows that the copy would remove; without a value
   // guard the planner pushes the client's own condition down by itself.
   if (use.nullable || decision.guards.length === 0 || use.hasColumnAliases) return [];
+  // A view's column may be an expression, which would fail on the values of a withheld row.
+  if (use.relation.kind === 'view') return [];
   const level = resolved.levels[use.level];
   if (level === undefined) return [];
   const out: (readonly Piece[])[] = [];

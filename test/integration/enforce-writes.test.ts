@@ -307,7 +307,7 @@ describe.each(postgresVersions)('writes on PostgreSQL %i', (version) => {
     ['support', 'DELETE FROM customers RETURNING row_to_json(customers)'],
     ['marketing', 'DELETE FROM customers WHERE ctid IS NOT NULL'],
     ['support', 'TRUNCATE tickets'],
-    ['support', 'DELETE FROM customer_directory'],
+    ['support', 'DELETE FROM region_counts'],
     ['support', 'UPDATE consents SET status = $$given$$'],
     [
       'support',
