@@ -36,16 +36,23 @@ const shape = JSON.stringify([
 
 const plainSelect = new Set(['targetList', 'fromClause', 'whereClause', 'limitOption', 'op']);
 
-/** What is sent for it, every name whole; undefined for every other statement. */
-export function dumpSetting(select: SelectStmt): ByteString | undefined {
+/**
+ * What is sent for it, every name whole; undefined for every other statement. A statement that differs in its literals
+ * alone is told apart, because a plan that is kept for the one would answer for the other.
+ */
+export function dumpSetting(select: SelectStmt): ByteString | 'other-literals' | undefined {
   const { targetList = [], fromClause = [], whereClause, op } = select;
   if (targetList.length !== 1 || fromClause.length !== 1 || op !== 'SETOP_NONE') return undefined;
   if (Object.keys(select).some((field) => !plainSelect.has(field))) return undefined;
   const written = JSON.stringify([targetList[0], fromClause[0], whereClause], (key, value: unknown) =>
     key === 'location' ? undefined : value,
   );
-  return written === shape ? text : undefined;
+  if (written === shape) return text;
+  return withoutLiterals(written) === withoutLiterals(shape) ? 'other-literals' : undefined;
 }
+
+const withoutLiterals = (tree: string): string =>
+  tree.replace(/"A_Const":\{"sval":\{[^}]*\}/g, '"A_Const":{');
 
 const text = toByteString(
   `SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings ` +

@@ -50,6 +50,12 @@ const transactions: Readonly<
 export function readStatement(node: Node, session: SessionFacts): StatementParts {
   if ('SelectStmt' in node) {
     const dump = dumpSetting(node.SelectStmt);
+    if (dump === 'other-literals') {
+      return {
+        ...notAllowed('set_config of a setting read from a table', 'pg_dump alone has use for it'),
+        reusable: false,
+      };
+    }
     if (dump !== undefined) return setting({ ok: true, effect: undefined, sql: dump });
     const outcome = decideSettingsQuery(node.SelectStmt, session);
     return outcome === undefined ? data(node, undefined) : setting(outcome);
