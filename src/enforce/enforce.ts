@@ -27,7 +27,7 @@ import { refuse } from './refusals.js';
 import { decideBase, decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
-import { isTrivialQuery } from './trivial-query.js';
+import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
 import { rejectedWrite } from './write-rejections.js';
@@ -110,8 +110,9 @@ export function verified(plan: Plan, outcome: ParseOutcome, intended: Node): Pla
 /** Makes the text of a draft for one query text of its shape. The tokens are the statement's. */
 export function finishPlan(draft: PlanDraft, lexed: LexedText, first: number, end: number): Plan {
   if (draft.kind === 'refuse') return { kind: 'refuse', refusal: draft.refusal, facts: draft.facts };
-  const sql = applyEdits(lexed, first, end, draft.edits) as EnforcedSql;
-  return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts };
+  const kept: number[] = [];
+  const sql = applyEdits(lexed, first, end, draft.edits, kept) as EnforcedSql;
+  return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts, kept };
 }
 
 /** Decides and rewrites, without making the text. */
@@ -136,7 +137,7 @@ export function draftPlan(
   const facts: PlanFacts = { ...basic, effect: parts.effect };
   const gap = session.standing?.gap;
   // FAIL-CLOSED: nobody acts, so there is nobody to decide for.
-  if (gap !== undefined && parts.touchesData && !isTrivialQuery(statement.node))
+  if (gap !== undefined && !needsNobody(rule.rule, parts.touchesData) && !isTrivialQuery(statement.node))
     return refused(claimMissing(gap, session.standing?.rule), basic);
   if (!parts.touchesData) {
     const { firstToken: first, endToken: end } = statement;

@@ -68,7 +68,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     if (entry !== undefined) {
       const plans = entry.parts.map((part) => finishPlan(part.draft, lexed, part.firstToken, part.endToken));
       const { auditText: audited, shapeId: shape } = entry;
-      const hit: QueryPlan = { plans, auditText: audited, shapeId: shape, tags, cache: 'hit', epoch };
+      const hit: QueryPlan = { plans, text, auditText: audited, shapeId: shape, tags, cache: 'hit', epoch };
       // The tags were read from this very text, so the entry fits it alone, and it is a hit from now on.
       if (textKey !== undefined) texts.set(textKey, hit);
       return hit;
@@ -76,6 +76,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     const keep = (result: Planned): QueryPlan => {
       const fresh: QueryPlan = {
         plans: result.plans,
+        text,
         auditText: auditText(lexed),
         shapeId: shapeId(lexed),
         tags,

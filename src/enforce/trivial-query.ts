@@ -3,6 +3,26 @@
  * They run before anybody has claimed anything.
  */
 import type { Node } from '@pgsql/types';
+import type { statementRule } from './statement-kinds.js';
+
+type Rule = NonNullable<ReturnType<typeof statementRule>>['rule'];
+
+/** Kinds that work on the session and its transaction alone. FETCH finds nothing that nobody has opened. */
+const sessionKinds: ReadonlySet<Rule> = new Set([
+  'transaction',
+  'set',
+  'show',
+  'discard',
+  'deallocate',
+  'close-cursor',
+  'fetch',
+  'harmless',
+]);
+
+/** The statement may run while nobody acts. A query that touches no data reads or sets settings. */
+export function needsNobody(rule: Rule, touchesData: boolean): boolean {
+  return !touchesData && (sessionKinds.has(rule) || rule === 'query');
+}
 
 const harmlessFunctions: ReadonlySet<string> = new Set([
   'clock_timestamp',

@@ -142,10 +142,26 @@ export interface PlanFacts {
   readonly effect: SessionEffect | undefined;
 }
 
+/**
+ * Where the client's own bytes stand in an enforced text, so that a position in an error can be told in the client's
+ * text: three numbers for each stretch, its offset in the enforced text, in the client's, and its length.
+ */
+export type KeptSpans = readonly number[];
+
 export type Plan =
   /** Sent as it came (comments blanked): nothing protected is touched, names were already qualified or are none. */
-  | { readonly kind: 'forward'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
-  | { readonly kind: 'rewrite'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
+  | {
+      readonly kind: 'forward';
+      readonly sql: EnforcedSql;
+      readonly facts: PlanFacts;
+      readonly kept?: KeptSpans;
+    }
+  | {
+      readonly kind: 'rewrite';
+      readonly sql: EnforcedSql;
+      readonly facts: PlanFacts;
+      readonly kept?: KeptSpans;
+    }
   | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly facts: PlanFacts };
 
 /** Catalog and policy that belong together: `policy.catalogVersion === catalog.version`. */
@@ -163,6 +179,8 @@ export interface PlannedFor {
 export interface QueryPlan {
   /** One per statement, in order; empty for an empty query. */
   readonly plans: readonly Plan[];
+  /** The client's bytes; absent when nothing was planned. */
+  readonly text?: ByteString;
   /** Literals removed, comments dropped; for the audit and the logs. */
   readonly auditText: string;
   /** Hex, equal for equal shapes. */

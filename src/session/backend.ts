@@ -16,6 +16,7 @@ import { failedRuns, withdraw } from './failed-answers.js';
 import { described, shownBy } from './result-guard.js';
 import { changesStructure } from './ddl.js';
 import { settleEffect } from './effects.js';
+import { positionsOf } from './error-position.js';
 import type { Hold } from './hold.js';
 import { isPoisonError, refusalFrame } from './poison.js';
 import { severityOf } from './severity.js';
@@ -244,7 +245,7 @@ export class Backend implements FrameSink {
     if (run?.stopped !== undefined && !fatal) return [refusalFrame(run.stopped)];
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
     if (refusal !== undefined) return [refusalFrame(refusal)];
-    return this.to.governed ? [scrubError(frame)] : 'pass';
+    return this.to.governed ? [scrubError(frame, positionsOf(head))] : 'pass';
   }
 
   private parameter(frame: Buffer): Verdict {

@@ -159,7 +159,8 @@ export class GovernedFrontend implements FrameSink {
     if (begun.failed) return this.refuse.query(refusals.auditUnavailable());
     const { runs } = begun;
     const plan = begun.plan!;
-    const answer: Answer = { kind: 'query', runs, single: false, at: 0 };
+    const enforced = this.observes(plan) ? undefined : plan;
+    const answer: Answer = { kind: 'query', runs, plan: enforced, single: false, at: 0 };
     state.answers.push(answer);
     state.batch++;
     if (runs.some((run) => run.record.command === 'COPY')) state.copyAwaited = answer;
@@ -193,8 +194,10 @@ export class GovernedFrontend implements FrameSink {
     if (this.state.preparedFull)
       return this.refuse.extended(refusals.preparedFull(), plan, prepared.value.facts!);
     const change = this.state.statements.announce(message.statement, prepared.value, this.state.batch);
-    this.state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
-    if (this.observes(plan)) return 'pass';
+    const enforced = this.observes(plan) ? undefined : plan;
+    const answer = { kind: 'parse', change, plan: enforced, swallow: false } as const;
+    this.state.answers.push({ ...answer, poison: undefined, run: undefined });
+    if (enforced === undefined) return 'pass';
     return [parseFrame(message.statement, prepared.sql, message.parameterTypes)];
   }
 

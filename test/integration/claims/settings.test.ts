@@ -26,6 +26,8 @@ const scripts: Readonly<Record<string, Script>> = {
     ["SELECT 'customers'::regclass", NO],
     ['TABLE customers', NO],
     ['COPY customers TO STDOUT', NO],
+    ['LOCK TABLE products', NO],
+    ['EXPLAIN SELECT * FROM customers', NO],
     ["INSERT INTO app_log (message) VALUES ('x')", NO],
     [`PREPARE early AS ${WHO}`, NO],
     ['BEGIN', 'BEGIN'],

@@ -104,12 +104,17 @@ export const NO = '42501';
 
 export type Protocol = 'simple' | 'extended';
 
+/** pg's types know neither queryMode nor several results. */
+export function ask(client: pg.Client, query: object): Promise<unknown> {
+  return (client.query.bind(client) as unknown as (query: object) => Promise<unknown>)(query);
+}
+
 /** The SQLSTATE of an error, or the values of all rows, or else the command. */
 export async function tell(client: pg.Client, text: string, protocol: Protocol): Promise<string> {
   try {
     const query =
       protocol === 'simple' ? { text, rowMode: 'array' } : { text, rowMode: 'array', queryMode: 'extended' };
-    const answer: unknown = await (client.query(query as never) as unknown as Promise<unknown>);
+    const answer = await ask(client, query);
     const last = (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryArrayResult;
     if (last.fields.length === 0) return last.command;
     return last.rows.map((row) => JSON.stringify(row).slice(1, -1)).join(' ');
