@@ -3,7 +3,9 @@ import type { Relation } from '../catalog/types.js';
 import type { BoundPolicy, RelationDecision } from '../policy/types.js';
 import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
+import { sampleOf } from '../rewrite/table-sample.js';
 import { refuse } from './refusals.js';
+import { refusedSample } from './table-sample.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
 import { hiddenKeyAbove } from './partition-keys.js';
 import type { EnforceContext, Refusal, SessionFacts } from './types.js';
@@ -81,7 +83,10 @@ export function decideRelations(
           written.set(use.id, decision);
           break;
         }
-        if (use.tableSample) return { ok: false, refusal: sampleRefusal(name) };
+        if (use.tableSample) {
+          const refusal = refusedSample(name, sampleOf(resolved, use), decision);
+          if (refusal !== undefined) return { ok: false, refusal };
+        }
         guarded.set(use.id, decision);
         break;
       }
@@ -117,14 +122,5 @@ function partitionRefusal(name: string, key: string): Refusal {
     detail: `it holds the rows of certain values of column "${key}", which this role does not see`,
     hint: 'name the partitioned table',
     rule: 'pgveil:partitions',
-  });
-}
-
-function sampleRefusal(name: string): Refusal {
-  return refuse('shape-not-supported', {
-    message: `TABLESAMPLE of protected relation "${name}" is not supported`,
-    detail: 'the sample would be drawn before masking and filtering',
-    hint: 'use ORDER BY random() LIMIT n',
-    rule: 'pgveil:shapes',
   });
 }

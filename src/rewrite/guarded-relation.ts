@@ -23,6 +23,8 @@ export interface GuardedRelationOptions {
   readonly hoisted: readonly (readonly Piece[])[];
   /** A locking clause reaches it, so nothing but the relation itself may stand in FROM (rewrite/locking.ts). */
   readonly locked: boolean;
+  /** TABLESAMPLE with its arguments. */
+  readonly sample: readonly Piece[];
   /** System columns that the client's statement names. */
   readonly systemColumns: readonly string[];
   /** Real values for comparisons with constants, under names of ours (rewrite/equality-rewrite.ts). */
@@ -59,9 +61,9 @@ export function guardedRelation(
   }
   const only = options.only ? 'ONLY ' : '';
   const pieces: Piece[] = [
-    toByteString(
-      `(SELECT ${columns.join(', ')} FROM ${only}${relationName(relation)} ${innerAlias}${guard.joins}`,
-    ),
+    toByteString(`(SELECT ${columns.join(', ')} FROM ${only}${relationName(relation)} ${innerAlias}`),
+    ...options.sample,
+    toByteString(guard.joins),
   ];
   let glue = ' WHERE ';
   if (guard.condition !== '') {
@@ -82,7 +84,11 @@ function neededValue(
   needed: ReadonlySet<number> | undefined,
   condition: string,
 ): string {
-  if (needed === undefined || needed.has(column.attnum) || isBareColumn(column.attnum, decision)) {
+  // The login may lack the right to read a column that the statement does not name (manual, GRANT), or to use its type.
+  const ownType =
+    safeTypeName(column.baseType).includes('.') && !safeTypeName(column.baseType).startsWith('pg_catalog.');
+  const kept = ownType && isBareColumn(column.attnum, decision);
+  if (needed === undefined || needed.has(column.attnum) || kept) {
     return columnValue(column, decision, innerAlias, condition);
   }
   return nullOf(column);
@@ -129,4 +135,9 @@ export function columnValue(
         ? rule.sql(base)
         : `CASE WHEN ${condition} THEN ${rule.sql(base)} ELSE ${nothing} END`;
   }
+}
+
+/** True when neither rows nor values are hidden, so that places tell nothing. */
+export function hidesNothing(decision: ProtectedDecision): boolean {
+  return decision.guards.length === 0 && [...decision.columns.values()].every(({ kind }) => kind === 'clear');
 }

@@ -15,14 +15,16 @@ import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
 import { rewriteEqualities } from './equality-rewrite.js';
 import { rewriteGroupBy } from './group-by.js';
-import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
+import { guardedRelation, hidesNothing, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
 import { IntendedTree } from './intended-tree.js';
 import { lockedUses } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
 import { rangeName, type RenamedUses, renamedUses } from './range-names.js';
+import { scrollCursor } from './scroll-cursor.js';
 import { exportSystemColumns } from './system-columns.js';
+import { movedSample, sampleOf } from './table-sample.js';
 import type { WriteInput, WriteStatement } from './write-context.js';
 import { rewriteWrite } from './write-target.js';
 
@@ -101,13 +103,23 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     ]),
     parseExpression: (text) => expressionOf(input, text),
   });
-  edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits, ...system.edits);
+  const scroll = scrollCursor(resolved, guardedIds);
+  edits.push(...scroll.edits, ...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits, ...system.edits);
   // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
   for (const use of resolved.relations) {
     const decision = guarded.get(use.id);
     if (decision === undefined) {
       edits.push(qualify(use, intended));
       continue;
+    }
+    const sampled = sampleOf(resolved, use);
+    const sample = sampled === undefined ? undefined : movedSample(resolved, sampled, hidesNothing(decision));
+    if (sampled !== undefined && sample === undefined) {
+      return {
+        ok: false,
+        reason: 'this form of TABLESAMPLE',
+        hint: 'write TABLESAMPLE BERNOULLI (percentage)',
+      };
     }
     const pieces = guardedRelation(use.relation, decision, {
       needed: needed?.get(use.id),
@@ -119,6 +131,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       ],
       hidden: equality.hidden.get(use.id) ?? [],
       locked: locked.has(use.id),
+      sample: sample?.pieces ?? [],
       systemColumns: system.exported.get(use.id) ?? [],
     });
     const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;
@@ -135,7 +148,8 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     }
     edits.push(replaceRelation(use, pieces, renamed));
     const alias = use.node.alias ?? { aliasname: rangeName(use, renamed) };
-    intended.replace(use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
+    if (sample !== undefined) edits.push({ ...sample.span, pieces: [] });
+    intended.replace(sampled ?? use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
   }
   for (const { node, token } of input.qualifyFunctions) {
     edits.push({ first: token, end: token, pieces: [toByteString('pg_catalog.')] });
@@ -177,6 +191,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   columnCalls.intend(intended);
   columnRefs.intend(intended);
   system.intend(intended);
+  scroll.intend(intended);
   intended.alignMultiAssignments();
   return { ok: true, edits: orderEdits(edits), intended, readsLiterals: groupBy.readsLiterals };
 }
