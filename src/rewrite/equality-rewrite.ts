@@ -8,7 +8,7 @@
  * INVARIANT(real-value-hidden): the further column leaves its derived table through these comparisons alone. Whatever
  * could show it (whole rows, stars, column aliases, the alias of a join) is written out or refused.
  */
-import type { ColumnRef, JoinExpr } from '@pgsql/types';
+import type { A_Expr, ColumnRef, JoinExpr } from '@pgsql/types';
 import type { Column } from '../catalog/types.js';
 import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
@@ -65,6 +65,7 @@ export function rewriteEqualities(
   const hidden = new Map<number, HiddenColumn[]>();
   const replaced = new Set<ColumnRef>();
   const stored = new Set<ColumnRef>();
+  const conjuncts = conjunctsOf(resolved);
   const real = new Set<ColumnRef>();
   const edits: Edit[] = [];
   const intents: ((tree: IntendedTree) => void)[] = [];
@@ -72,9 +73,11 @@ export function rewriteEqualities(
     const qualifying = qualifyingEdits(resolved, found);
     (guarded.has(found.use.id) ? real : stored).add(found.ref);
     if (qualifying === undefined) return unclear(found);
-    const inside = movedComparison(resolved, found, guarded.get(found.use.id), qualifying);
+    const inside = movedComparison(resolved, found, guarded.get(found.use.id), qualifying, conjuncts);
     if (inside !== undefined) {
-      moved.set(found.use.id, [...(moved.get(found.use.id) ?? []), inside.pieces]);
+      const pieces = moved.get(found.use.id) ?? [];
+      moved.set(found.use.id, pieces);
+      pieces.push(inside.pieces);
       replaced.add(found.ref);
       edits.push({ ...inside.span, pieces: [toByteString('true')] });
       intents.push((tree) => tree.replace(found.expression, { A_Const: { boolval: { boolval: true } } }));
@@ -120,13 +123,13 @@ function movedComparison(
   found: RealEquality,
   decision: ProtectedDecision | undefined,
   qualifying: readonly Edit[],
+  conjuncts: ReadonlySet<A_Expr>,
 ): { readonly span: { first: number; end: number }; readonly pieces: readonly Piece[] } | undefined {
   const { use, expression, ref, column } = found;
   if (decision === undefined || use.nullable || use.tableSample) return undefined;
   const binding = resolved.columns.get(ref);
   if (binding?.kind !== 'column' || binding.levelsUp !== 0) return undefined;
-  const conjuncts = resolved.levels[use.level]?.conjuncts ?? [];
-  if (!conjuncts.some((node) => 'A_Expr' in node && node.A_Expr === expression)) return undefined;
+  if (!conjuncts.has(expression)) return undefined;
   const span = comparisonSpan(resolved, found);
   if (span === undefined) return undefined;
   if (decision.guards.length > 0 && !isLeakproof(resolved, found, span)) return undefined;
@@ -136,6 +139,12 @@ function movedComparison(
       return undefined;
   }
   return { span, pieces: comparisonPieces(resolved, found, span, qualifying, columnOf(innerAlias, column)) };
+}
+
+/** Comparisons that alone decide about a row of their own query. */
+function conjunctsOf({ levels }: ResolvedStatement): ReadonlySet<A_Expr> {
+  const nodes = levels.flatMap((level) => level.conjuncts);
+  return new Set(nodes.flatMap((node) => ('A_Expr' in node ? [node.A_Expr] : [])));
 }
 
 /** Whole numbers beyond int4, fractions and signs may make a number a numeric, whose comparison is not leakproof. */
