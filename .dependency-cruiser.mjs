@@ -39,7 +39,7 @@ export default {
     ),
     only(
       'rewrite',
-      ['sql', 'catalog', 'resolve', 'policy'],
+      ['sql', 'catalog', 'resolve', 'policy', 'errors'],
       'A rewrite carries decisions out: refuse in enforce.',
     ),
     only(

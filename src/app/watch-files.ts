@@ -31,11 +31,11 @@ export function watchFiles(folder: string, intervalMs: number, changed: () => vo
   };
 }
 
-/** Names, sizes, times and inodes of the YAML files; a folder that cannot be read gives the empty text. */
+/** Names, sizes, times and inodes of the YAML files and key sets; a folder that cannot be read gives the empty text. */
 function fingerprint(folder: string): string {
   try {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.ya?ml$/.test(name))
+      .filter((name) => /\.(ya?ml|json)$/.test(name))
       .sort()
       .map((name) => {
         const facts = statSync(join(folder, name), { throwIfNoEntry: false });

@@ -32,6 +32,7 @@ export interface RelationRow {
   readonly definition: string | null;
   readonly rules: boolean;
   readonly checks: readonly (readonly number[])[];
+  readonly partition_key: readonly number[] | null;
   readonly comment: string | null;
 }
 
@@ -44,6 +45,7 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
        c.relhasrules AND EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rules,
        coalesce((SELECT jsonb_agg(to_jsonb(k.conkey) ORDER BY k.oid) FROM pg_constraint k
                  WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.conkey IS NOT NULL), '[]') AS checks,
+       (SELECT to_jsonb(p.partattrs::int2[]) FROM pg_partitioned_table p WHERE p.partrelid = c.oid) AS partition_key,
        CASE WHEN n.nspname NOT IN ${systemSchemas} THEN obj_description(c.oid, 'pg_class') END AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE ${reachable}

@@ -57,6 +57,7 @@ function relationsOf(rows: CatalogRows): Relation[] {
       rules: row.rules,
       checks: row.checks,
       persistence: persistenceOf(row),
+      ...(row.partition_key === null ? {} : { partitionKey: row.partition_key }),
       comment: row.comment ?? undefined,
     };
   });

@@ -61,6 +61,8 @@ export interface Relation {
   readonly indexes: readonly IndexFacts[];
   /** Direct parents by pg_inherits (partitions and inheritance alike). */
   readonly parents: readonly Oid[];
+  /** Columns by which a partitioned table is partitioned, by attnum; 0 for an expression. */
+  readonly partitionKey?: readonly number[];
   /** pg_get_viewdef of a view or materialized view. */
   readonly definition: string | undefined;
   /** Rules that rewrite INSERT, UPDATE or DELETE (manual, 39.4). */

@@ -1,10 +1,13 @@
 /** Which protected columns a statement reads, and how each leaves: the audit's facts, and the refusal of denied ones. */
+import type { Catalog } from '../catalog/types.js';
 import type { ColumnDecision } from '../policy/types.js';
 import type { Lineage, RelationUse, ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { copiedColumns } from '../rewrite/copy-table.js';
+import { foreignEquality } from './equality-operators.js';
 import { refuse } from './refusals.js';
 import type { OutputExposure, Refusal } from './types.js';
+import { deniedUse } from './where-deny.js';
 
 export interface ColumnReading {
   /** `schema.table.column` → how it is shown. */
@@ -17,6 +20,7 @@ export interface ColumnReading {
 export function readColumns(
   resolved: ResolvedStatement,
   guarded: ReadonlyMap<number, ProtectedDecision>,
+  catalog: Catalog,
 ): ColumnReading {
   const columns: Record<string, 'clear' | 'masked' | 'denied'> = {};
   const labels = new Set<string>();
@@ -43,7 +47,10 @@ export function readColumns(
   return {
     columns,
     maskedLabels: [...labels],
-    refusal: denied.length === 0 ? undefined : columnRefusal(denied[0]!, guarded),
+    refusal:
+      denied.length > 0
+        ? columnRefusal(denied[0]!, guarded)
+        : (deniedUse(resolved, guarded) ?? foreignEquality(resolved, guarded, catalog)),
   };
 }
 

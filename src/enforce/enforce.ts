@@ -12,20 +12,26 @@ import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
-import { fromItemParser, selectParser } from '../rewrite/from-item.js';
+import { fromItemParser, queryParser, selectParser } from '../rewrite/from-item.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
+import { textParser } from '../sql/parse-text.js';
 import type { ByteString, LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
 import { outputExposures, readColumns } from './columns.js';
 import { emptyFacts } from './empty-facts.js';
+import { explained } from './explain.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { checkFunctions } from './functions.js';
+import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
-import { decideRelations } from './relations.js';
+import { decideBase, decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
 import { statementRule } from './statement-kinds.js';
+import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
+import { rejectedWrite } from './write-rejections.js';
+import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
 
@@ -46,6 +52,8 @@ export type PlanDraft =
       readonly refusal: Refusal;
       readonly facts: PlanFacts;
       readonly reusable: boolean;
+      /** Refused until this token is verified. */
+      readonly awaitsToken?: string | undefined;
     };
 
 /** The rewritten text may be longer than what a client may send. */
@@ -102,8 +110,9 @@ export function verified(plan: Plan, outcome: ParseOutcome, intended: Node): Pla
 /** Makes the text of a draft for one query text of its shape. The tokens are the statement's. */
 export function finishPlan(draft: PlanDraft, lexed: LexedText, first: number, end: number): Plan {
   if (draft.kind === 'refuse') return { kind: 'refuse', refusal: draft.refusal, facts: draft.facts };
-  const sql = applyEdits(lexed, first, end, draft.edits) as EnforcedSql;
-  return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts };
+  const kept: number[] = [];
+  const sql = applyEdits(lexed, first, end, draft.edits, kept) as EnforcedSql;
+  return { kind: draft.rewritten ? 'rewrite' : 'forward', sql, facts: draft.facts, kept };
 }
 
 /** Decides and rewrites, without making the text. */
@@ -121,12 +130,20 @@ export function draftPlan(
     return refused(statementRefusal(rule?.command ?? kind, rule?.why), basic);
   }
   const parts = readStatement(statement.node, session);
-  if (!parts.ok) return refused(parts.refusal, basic, parts.reusable);
+  if (!parts.ok) {
+    const draft = refused(parts.refusal, basic, parts.reusable);
+    return draft.kind === 'refuse' ? { ...draft, awaitsToken: parts.awaitsToken } : draft;
+  }
   const facts: PlanFacts = { ...basic, effect: parts.effect };
+  const gap = session.standing?.gap;
+  // FAIL-CLOSED: nobody acts, so there is nobody to decide for.
+  if (gap !== undefined && !needsNobody(rule.rule, parts.touchesData) && !isTrivialQuery(statement.node))
+    return refused(claimMissing(gap, session.standing?.rule), basic);
   if (!parts.touchesData) {
+    const { firstToken: first, endToken: end } = statement;
     return {
       kind: 'edit',
-      edits: [],
+      edits: parts.sql === undefined ? [] : [{ first, end, pieces: [parts.sql] }],
       rewritten: false,
       facts,
       intended: undefined,
@@ -152,15 +169,23 @@ function draftQuery(
   const calls = columnCalls(resolved, context.catalog);
   const functions = checkFunctions(resolved, context.catalog, context.policy, calls);
   if (!functions.ok) return refused(functions.refusal, withTables);
-  const relations = decideRelations(resolved, session, context.policy);
+  const relations = decideRelations(resolved, session, context);
   if (!relations.ok) return refused(relations.refusal, { ...withTables, protectedData: true });
   const involved = new Map([...relations.guarded, ...relations.written]);
   const facts = dataFacts(resolved, involved, withTables, session, context);
-  const reading = readColumns(resolved, involved);
+  const reading = readColumns(resolved, involved, context.catalog);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
+  const system = refusedSystemColumn(resolved, relations.guarded, context.catalog);
+  if (system !== undefined) return refused(system, full);
   const writes = writesOf(resolved.statement.node);
-  const constrained = constrainedWrite(resolved, relations.written, writes, context.catalog);
+  const rejected = rejectedWrite(resolved, relations.written);
+  if (rejected !== undefined) return refused(rejected, full);
+  const constrained = constrainedWrite(resolved, relations.written, writes, {
+    catalog: context.catalog,
+    decide: (relation) => decideBase(relation, session, context.policy),
+    parse: textParser(parser),
+  });
   if (constrained !== undefined) return refused(constrained, full);
   const rewrite = rewriteStatement({
     resolved,
@@ -183,14 +208,21 @@ function draftQuery(
     });
     return refused(refusal, full);
   }
-  return {
-    kind: 'edit',
+  const { node } = resolved.statement;
+  const edit = {
+    kind: 'edit' as const,
     edits: rewrite.edits,
     rewritten: involved.size > 0,
     facts: full,
     intended: rewrite.intended.root,
     reusable: !rewrite.readsLiterals,
   };
+  if (!('ExplainStmt' in node)) return edit;
+  const parse = queryParser(parser, verifyLimits);
+  const answer = explained(resolved, node.ExplainStmt, relations, rewrite, full, parse);
+  if (!answer.ok) return refused(answer.refusal, full, false);
+  // The options may be literals, which decided.
+  return { ...edit, edits: answer.edits, facts: { ...full, outputs: undefined }, reusable: false };
 }
 
 function dataFacts(

@@ -11,26 +11,19 @@ import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
 import { auditText, shapeId } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
-import type { LexedText, ParsedStatement, ParseOutcome, SqlLimits } from '../sql/types.js';
+import type { LexedText, ParseOutcome, SqlLimits, SqlProblem } from '../sql/types.js';
 import { createDescriber } from './describe.js';
-import { draftPlan, enforce, finishPlan, parseRewritten, type PlanDraft, verified } from './enforce.js';
+import { draftPlan, enforce, finishPlan, parseRewritten, verified } from './enforce.js';
 import { epochOf } from './epoch.js';
-import { problemPlan, refusedText } from './problem-plan.js';
-import { refuse } from './refusals.js';
-import type { EnforceContext, Plan, Planner, QueryPlan, SessionFacts } from './types.js';
+import { problemPlan } from './problem-plan.js';
+import { type Planned, type ShapePart, TextRun } from './text-run.js';
+import type { EnforceContext, Planner, QueryPlan, SessionFacts } from './types.js';
 
 export interface PlannerOptions {
   readonly parser: Parser;
   readonly limits: SqlLimits;
   /** Entries of each cache. */
   readonly cacheEntries?: number;
-}
-
-/** One statement of a cached shape. */
-interface ShapePart {
-  readonly draft: PlanDraft;
-  readonly firstToken: number;
-  readonly endToken: number;
 }
 
 interface ShapeEntry {
@@ -42,8 +35,14 @@ interface ShapeEntry {
 /** Texts beyond this length are planned each time: they would fill the cache and are rarely sent twice. */
 const cachedTextBytes = 16 * 1024;
 
-/** Masks and guards may add this much to one query text; each kilobyte costs about a millisecond of everybody's time. */
-const maxGrowthBytes = 2 * 1024 * 1024;
+/** Also with quotes and blanks between; the lexer has replaced comments by blanks. */
+const TOKEN_NAME = /pgveil"?\s*\.\s*"?token/i;
+/** INVARIANT(token-stays): such a text may hold a token where no literal stands, as "quoted" names do. */
+const TOKEN_TEXT = 'SET pgveil.token = ?';
+
+function namesToken(text: string): boolean {
+  return TOKEN_NAME.test(text);
+}
 
 export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerOptions): Planner {
   const texts = new LRUCache<string, QueryPlan>({ max: cacheEntries });
@@ -69,7 +68,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     if (entry !== undefined) {
       const plans = entry.parts.map((part) => finishPlan(part.draft, lexed, part.firstToken, part.endToken));
       const { auditText: audited, shapeId: shape } = entry;
-      const hit: QueryPlan = { plans, auditText: audited, shapeId: shape, tags, cache: 'hit', epoch };
+      const hit: QueryPlan = { plans, text, auditText: audited, shapeId: shape, tags, cache: 'hit', epoch };
       // The tags were read from this very text, so the entry fits it alone, and it is a hit from now on.
       if (textKey !== undefined) texts.set(textKey, hit);
       return hit;
@@ -77,25 +76,37 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     const keep = (result: Planned): QueryPlan => {
       const fresh: QueryPlan = {
         plans: result.plans,
+        text,
         auditText: auditText(lexed),
         shapeId: shapeId(lexed),
         tags,
         cache: 'miss',
         epoch,
       };
+      const { plannedFor } = result;
+      if (namesToken(lexed.text)) {
+        const { awaitsToken } = result;
+        return { ...fresh, auditText: TOKEN_TEXT, tags: {}, secret: true, plannedFor, awaitsToken };
+      }
+      if (plannedFor !== undefined) return { ...fresh, plannedFor };
       if (result.parts.every((part) => part.draft.reusable) && textKey !== undefined && result.sound) {
         shapes.set(shapeKey, { parts: result.parts, auditText: fresh.auditText, shapeId: fresh.shapeId });
         texts.set(textKey, { ...fresh, cache: 'hit' });
       }
       return fresh;
     };
+    const problem = (what: SqlProblem): QueryPlan => {
+      const told = namesToken(lexed.text) ? { ...what, message: 'the text is not understood' } : what;
+      const plan = problemPlan(told, session, context, epoch, lexed);
+      return namesToken(lexed.text) ? { ...plan, auditText: TOKEN_TEXT, tags: {}, secret: true } : plan;
+    };
     if (parser.needsWorker(lexed)) {
       return planLarge(lexed, session, context, parser).then((result) =>
-        'problem' in result ? problemPlan(result.problem, session, context, epoch, lexed) : keep(result),
+        'problem' in result ? problem(result.problem) : keep(result),
       );
     }
     const parsed = parser.parse(lexed);
-    if (!parsed.ok) return problemPlan(parsed.problem, session, context, epoch, lexed);
+    if (!parsed.ok) return problem(parsed.problem);
     return keep(planSmall(parsed.statements, session, context, parser));
   }
 
@@ -106,13 +117,6 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
   };
 }
 
-interface Planned {
-  readonly plans: readonly Plan[];
-  readonly parts: readonly ShapePart[];
-  /** Every rewritten text was parsed again and read as intended. */
-  readonly sound: boolean;
-}
-
 type Statements = Extract<ParseOutcome, { ok: true }>['statements'];
 
 function planSmall(
@@ -121,24 +125,13 @@ function planSmall(
   context: EnforceContext,
   parser: Parser,
 ): Planned {
-  const plans: Plan[] = [];
-  const parts: ShapePart[] = [];
-  let facts = session;
-  let sound = true;
-  let growth = 0;
+  const run = new TextRun(session, context);
   for (const statement of statements) {
-    if (growth > maxGrowthBytes) {
-      plans.push(tooMuch(facts, context));
-      return { plans, parts, sound: false };
-    }
-    const { plan, draft } = enforce(statement, facts, context, parser);
-    growth += growthOf(plan, statement);
-    if (plan.kind === 'refuse' && draft.kind === 'edit') sound = false;
-    plans.push(plan);
-    parts.push(partOf(statement, draft));
-    facts = after(facts, draft);
+    if (run.full) return run.planned(false);
+    const { plan, draft } = enforce(statement, run.session, context, parser);
+    run.add(statement, plan, draft);
   }
-  return { plans, parts, sound };
+  return run.planned();
 }
 
 /** As planSmall, with every parse of the client's or of our text awaited in the worker. */
@@ -150,58 +143,16 @@ async function planLarge(
 ): Promise<Planned | Extract<ParseOutcome, { ok: false }>> {
   const parsed = await parser.parseLarge(lexed);
   if (!parsed.ok) return parsed;
-  const plans: Plan[] = [];
-  const parts: ShapePart[] = [];
-  let facts = session;
-  let growth = 0;
+  const run = new TextRun(session, context);
   for (const statement of parsed.statements) {
-    if (growth > maxGrowthBytes) {
-      plans.push(tooMuch(facts, context));
-      break;
-    }
-    const draft = draftPlan(statement, facts, context, parser);
+    if (run.full) break;
+    const draft = draftPlan(statement, run.session, context, parser);
     let plan = finishPlan(draft, lexed, statement.firstToken, statement.endToken);
     if (plan.kind !== 'refuse' && draft.kind === 'edit' && draft.intended !== undefined) {
       const outcome = await parseRewritten(plan.sql, (again) => parser.parseLarge(again));
       plan = verified(plan, outcome, draft.intended);
     }
-    growth += growthOf(plan, statement);
-    plans.push(plan);
-    parts.push(partOf(statement, draft));
-    facts = after(facts, draft);
+    run.add(statement, plan, draft);
   }
-  return { plans, parts, sound: false };
-}
-
-/** What the masks and guards added to the client's text. */
-function growthOf(plan: Plan, { lexed, firstToken, endToken }: ParsedStatement): number {
-  if (plan.kind !== 'rewrite' || endToken <= firstToken) return 0;
-  return plan.sql.length - (lexed.tokens.end(endToken - 1) - lexed.tokens.start(firstToken));
-}
-
-/** FAIL-CLOSED: the statements behind this one are not planned, and the first refusal ends a query text anyway. */
-function tooMuch(session: SessionFacts, context: EnforceContext): Plan {
-  const refusal = refuse('statement-too-large', {
-    message: 'the statements of this query text read protected tables too often',
-    detail: 'masking and filtering them would make the text too large',
-    hint: 'send the statements in several query texts',
-    rule: 'pgveil:sql',
-  });
-  return refusedText(refusal, session, context);
-}
-
-/** A SET search_path counts for the statements behind it in the same text. */
-function after(session: SessionFacts, draft: PlanDraft): SessionFacts {
-  const { effect } = draft.facts;
-  if (effect?.kind !== 'set-search-path' || effect.path === undefined) return session;
-  return { ...session, searchPath: effect.path };
-}
-
-/** What a cache keeps of a draft. The intended tree has done its work; a cache must not hold it. */
-function partOf({ firstToken, endToken }: ParsedStatement, draft: PlanDraft): ShapePart {
-  return {
-    draft: draft.kind === 'edit' ? { ...draft, intended: undefined } : draft,
-    firstToken,
-    endToken,
-  };
+  return run.planned(false);
 }

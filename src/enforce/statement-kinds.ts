@@ -15,6 +15,7 @@ export type StatementRule =
         | 'transaction'
         | 'prepare'
         | 'execute'
+        | 'explain'
         | 'deallocate'
         | 'declare'
         | 'fetch'
@@ -23,6 +24,7 @@ export type StatementRule =
         | 'set'
         | 'show'
         | 'discard'
+        | 'lock'
         | 'harmless';
       readonly command: string;
     }
@@ -119,11 +121,7 @@ export const statementRules = {
   DropUserMappingStmt: { rule: 'refuse', command: 'DROP USER MAPPING', why: structure },
   DropdbStmt: { rule: 'refuse', command: 'DROP DATABASE', why: structure },
   ExecuteStmt: { rule: 'execute', command: 'EXECUTE' },
-  ExplainStmt: {
-    rule: 'refuse',
-    command: 'EXPLAIN',
-    why: 'plans tell row counts and conditions of withheld rows',
-  },
+  ExplainStmt: { rule: 'explain', command: 'EXPLAIN' },
   FetchStmt: { rule: 'fetch', command: 'FETCH' },
   GrantRoleStmt: { rule: 'refuse', command: 'GRANT', why: structure },
   GrantStmt: { rule: 'refuse', command: 'GRANT', why: structure },
@@ -132,7 +130,7 @@ export const statementRules = {
   InsertStmt: { rule: 'write', command: 'INSERT' },
   ListenStmt: { rule: 'refuse', command: 'LISTEN', why: 'it hears other sessions' },
   LoadStmt: { rule: 'refuse', command: 'LOAD', why: 'it runs code in the server' },
-  LockStmt: { rule: 'refuse', command: 'LOCK', why: 'it blocks other sessions' },
+  LockStmt: { rule: 'lock', command: 'LOCK TABLE' },
   MergeStmt: { rule: 'write', command: 'MERGE' },
   NotifyStmt: { rule: 'refuse', command: 'NOTIFY', why: 'it speaks to other sessions' },
   PLAssignStmt: { rule: 'refuse', command: 'PLASSIGN', why: structure },

@@ -1,8 +1,13 @@
 /** What each allowed kind of statement carries: a query or write inside, an effect on the session, or neither. */
 import type { CopyStmt, Node, TransactionStmtKind } from '@pgsql/types';
+import { dumpSetting } from './dump-setting.js';
+import { refusedLock } from './lock-statement.js';
+import { refusedExplain } from './explain.js';
 import { refuse } from './refusals.js';
-import { decideSet, decideShow } from './settings.js';
+import { decideSet, type SettingOutcome } from './settings.js';
+import { decideSettingsQuery, decideShow } from './show-settings.js';
 import { statementRule } from './statement-kinds.js';
+import type { ByteString } from '../sql/types.js';
 import type { Refusal, SessionEffect, SessionFacts } from './types.js';
 
 export type StatementParts =
@@ -14,8 +19,16 @@ export type StatementParts =
       readonly body: Node | undefined;
       readonly effect: SessionEffect | undefined;
       readonly reusable: boolean;
+      /** What is sent instead of the statement; undefined: the statement itself. */
+      readonly sql?: ByteString | undefined;
     }
-  | { readonly ok: false; readonly refusal: Refusal; readonly reusable: boolean };
+  | {
+      readonly ok: false;
+      readonly refusal: Refusal;
+      readonly reusable: boolean;
+      /** Refused until this token is verified. */
+      readonly awaitsToken?: string | undefined;
+    };
 
 const transactions: Readonly<
   Record<TransactionStmtKind, Extract<SessionEffect, { kind: 'transaction' }>['what'] | undefined>
@@ -35,7 +48,19 @@ const transactions: Readonly<
 
 /** Takes a statement apart. The kind must have a rule that does not refuse. */
 export function readStatement(node: Node, session: SessionFacts): StatementParts {
-  if ('SelectStmt' in node || 'InsertStmt' in node || 'UpdateStmt' in node) return data(node, undefined);
+  if ('SelectStmt' in node) {
+    const dump = dumpSetting(node.SelectStmt);
+    if (dump === 'other-literals') {
+      return {
+        ...notAllowed('set_config of a setting read from a table', 'pg_dump alone has use for it'),
+        reusable: false,
+      };
+    }
+    if (dump !== undefined) return setting({ ok: true, effect: undefined, sql: dump });
+    const outcome = decideSettingsQuery(node.SelectStmt, session);
+    return outcome === undefined ? data(node, undefined) : setting(outcome);
+  }
+  if ('InsertStmt' in node || 'UpdateStmt' in node) return data(node, undefined);
   if ('DeleteStmt' in node || 'MergeStmt' in node) return data(node, undefined);
   if ('TransactionStmt' in node) {
     const what = transactions[node.TransactionStmt.kind ?? 'TRANS_STMT_BEGIN'];
@@ -47,6 +72,12 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
   if ('PrepareStmt' in node) {
     return wrapped(node.PrepareStmt.query, { kind: 'prepare', name: node.PrepareStmt.name ?? '' });
   }
+  if ('ExplainStmt' in node) {
+    const refusal = refusedExplain(node.ExplainStmt);
+    return refusal === undefined
+      ? data(node.ExplainStmt.query, undefined)
+      : { ok: false, refusal, reusable: false };
+  }
   if ('ExecuteStmt' in node) return data(undefined, { kind: 'execute', name: node.ExecuteStmt.name ?? '' });
   if ('DeallocateStmt' in node) return plain({ kind: 'deallocate', name: node.DeallocateStmt.name });
   if ('DeclareCursorStmt' in node) {
@@ -57,21 +88,26 @@ export function readStatement(node: Node, session: SessionFacts): StatementParts
   if ('ClosePortalStmt' in node)
     return plain({ kind: 'close-cursor', name: node.ClosePortalStmt.portalname });
   if ('CopyStmt' in node) return copy(node.CopyStmt);
-  if ('VariableSetStmt' in node) {
-    const outcome = decideSet(node.VariableSetStmt, session.user);
-    return outcome.ok ? plain(outcome.effect, false) : { ...outcome, reusable: false };
-  }
-  if ('VariableShowStmt' in node) {
-    const outcome = decideShow(node.VariableShowStmt.name);
-    return outcome.ok ? plain(undefined) : { ...outcome, reusable: true };
-  }
+  if ('VariableSetStmt' in node) return setting(decideSet(node.VariableSetStmt, session));
+  if ('VariableShowStmt' in node) return setting(decideShow(node.VariableShowStmt.name, session), true);
   if ('DiscardStmt' in node) {
     return plain(node.DiscardStmt.target === 'DISCARD_ALL' ? { kind: 'discard-all' } : undefined);
   }
   if ('ConstraintsSetStmt' in node || 'UnlistenStmt' in node) return plain(undefined);
+  if ('LockStmt' in node) {
+    const refusal = refusedLock(node.LockStmt);
+    return refusal === undefined ? plain(undefined) : { ok: false, refusal, reusable: true };
+  }
   // FAIL-CLOSED: a kind with a rule but without a reader here is a bug, and is refused as unknown.
   const kind = Object.keys(node)[0] ?? '';
   return notAllowed(statementRule(kind)?.command ?? kind, 'this version does not know the statement');
+}
+
+/** Where literals took part, the plan fits this text only. */
+function setting(outcome: SettingOutcome, reusable = false): StatementParts {
+  return outcome.ok
+    ? { ...outcome, touchesData: false, body: undefined, reusable }
+    : { ...outcome, reusable };
 }
 
 /** PREPARE and DECLARE wrap a query or write of the kinds that may also stand alone. */
@@ -89,9 +125,6 @@ function wrapped(query: Node | undefined, effect: SessionEffect): StatementParts
 function copy(statement: CopyStmt): StatementParts {
   if (statement.is_program === true || statement.filename !== undefined) {
     return notAllowed("COPY with a server's file or program", 'only STDIN and STDOUT are open');
-  }
-  if (statement.query !== undefined && !('SelectStmt' in statement.query)) {
-    return notAllowed('COPY of a writing statement', 'its rows could be withheld ones');
   }
   return data(statement.query, undefined);
 }

@@ -3,10 +3,12 @@
  * Drivers, ORMs and psql's \d need most of them; what holds statistics, other sessions' statements or secrets is refused.
  */
 import type { Relation } from '../catalog/types.js';
+import { safeTypeName } from '../policy/sql-text.js';
 import type { ColumnDecision, PolicyCondition, RelationDecision, RowGuard } from '../policy/types.js';
 import {
   catalogReasons,
   hiddenColumns,
+  namesOnly,
   openCatalogs,
   ownRowsOnly,
   refusedCatalogs,
@@ -42,9 +44,17 @@ export function decideSystemCatalog(relation: Relation): RelationDecision {
   // FAIL-CLOSED: a catalog that was not reviewed is refused, and so is what somebody put into these schemas.
   if (!openNames.has(`${relation.schema}.${relation.name}`)) return denied(relation);
   if (relation.schema !== 'pg_catalog') return open;
-  const hidden = hiddenColumns[relation.name];
+  const hidden = hiddenColumns[relation.name] ?? hiddenCounters(relation);
   const own = ownRowsOnly[relation.name];
   return hidden === undefined && own === undefined ? open : protectedDecision(relation, hidden ?? {}, own);
+}
+
+/** NULL for all but the names. */
+function hiddenCounters(relation: Relation): Readonly<Record<string, string>> | undefined {
+  const names = namesOnly[relation.name];
+  if (names === undefined) return undefined;
+  const counters = relation.columns.filter((column) => !names.includes(column.name));
+  return Object.fromEntries(counters.map(({ name, baseType }) => [name, `NULL::${safeTypeName(baseType)}`]));
 }
 
 function protectedDecision(

@@ -1,8 +1,9 @@
 /** What enforce() takes and gives. The session, explain, the policy tests and the benches share these. */
-import type { BoundPolicy } from '../policy/types.js';
+import type { BoundPolicy, SessionRule } from '../policy/types.js';
 import type { SearchPath } from '../resolve/types.js';
 import type { Catalog } from '../catalog/types.js';
 import type { ByteString } from '../sql/types.js';
+import type { SessionSettings, TokenClaims } from './session-settings.js';
 
 declare const enforcedBrand: unique symbol;
 
@@ -17,6 +18,37 @@ export interface SessionFacts {
   readonly purpose: string;
   readonly actor: ReadonlyMap<string, string>;
   readonly searchPath: SearchPath;
+  /** What a live session's facts come from, and how they may change; undefined for explain and the policy tests. */
+  readonly standing?: Standing | undefined;
+}
+
+/** Why nobody acts: the session has not claimed what it has to, or may not keep it. `role` and `purpose` are empty then. */
+export type ClaimGap =
+  | 'nothing-claimed'
+  | 'role-not-open'
+  | 'purpose-missing'
+  | 'purpose-not-of-role'
+  | 'actor-unreadable'
+  | 'token-expired'
+  | 'no-rule';
+
+/** What a verified token came to. */
+export type TokenOutcome =
+  | { readonly ok: true; readonly claims: TokenClaims }
+  /** In words, without anything that the token holds. */
+  | { readonly ok: false; readonly reason: string };
+
+export interface Standing {
+  /** Of the policy in force; undefined: it has none for this session any more. */
+  readonly rule: Pick<SessionRule, 'role' | 'purpose' | 'claims'> | undefined;
+  readonly settings: SessionSettings;
+  readonly gap: ClaimGap | undefined;
+  /** The transaction under way has failed, so COMMIT will roll it back. */
+  readonly failed: boolean;
+  /** Tokens of the text under way that were verified. */
+  readonly tokens: ReadonlyMap<string, TokenOutcome>;
+  /** Milliseconds since 1970, so that nothing here reads a clock. */
+  readonly now: number;
 }
 
 /** Why a statement is refused; expected, so a value and not an exception. */
@@ -42,6 +74,8 @@ export type RefusalCode =
   | 'write-not-supported'
   | 'shape-not-supported'
   | 'setting-not-allowed'
+  | 'claim-missing'
+  | 'claim-refused'
   | 'unknown-relation'
   | 'sql-problem'
   | 'statement-too-large'
@@ -57,9 +91,21 @@ export type OutputExposure =
   | { readonly name: string; readonly exposure: 'masked'; readonly mask: string; readonly label: string }
   | { readonly name: string; readonly exposure: 'unknown' };
 
+/** One setting that the proxy follows. A value of undefined goes back to the log-in's. */
+export type SettingChange =
+  | { readonly setting: 'path'; readonly value: SearchPath | undefined; readonly local: boolean }
+  | {
+      readonly setting: 'role' | 'purpose' | 'actor';
+      readonly value: string | undefined;
+      readonly local: boolean;
+    }
+  | { readonly setting: 'token'; readonly value: TokenClaims | undefined; readonly local: boolean }
+  /** RESET ALL */
+  | { readonly setting: 'all' };
+
 /** What a statement does to the session once the server has completed it. */
 export type SessionEffect =
-  | { readonly kind: 'set-search-path'; readonly path: SearchPath | undefined; readonly local: boolean } // undefined: back to the log-in's
+  | { readonly kind: 'set'; readonly changes: readonly SettingChange[] }
   | { readonly kind: 'prepare'; readonly name: string }
   | { readonly kind: 'execute'; readonly name: string }
   | { readonly kind: 'deallocate'; readonly name: string | undefined } // undefined: all
@@ -96,10 +142,26 @@ export interface PlanFacts {
   readonly effect: SessionEffect | undefined;
 }
 
+/**
+ * Where the client's own bytes stand in an enforced text, so that a position in an error can be told in the client's
+ * text: three numbers for each stretch, its offset in the enforced text, in the client's, and its length.
+ */
+export type KeptSpans = readonly number[];
+
 export type Plan =
   /** Sent as it came (comments blanked): nothing protected is touched, names were already qualified or are none. */
-  | { readonly kind: 'forward'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
-  | { readonly kind: 'rewrite'; readonly sql: EnforcedSql; readonly facts: PlanFacts }
+  | {
+      readonly kind: 'forward';
+      readonly sql: EnforcedSql;
+      readonly facts: PlanFacts;
+      readonly kept?: KeptSpans;
+    }
+  | {
+      readonly kind: 'rewrite';
+      readonly sql: EnforcedSql;
+      readonly facts: PlanFacts;
+      readonly kept?: KeptSpans;
+    }
   | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly facts: PlanFacts };
 
 /** Catalog and policy that belong together: `policy.catalogVersion === catalog.version`. */
@@ -108,10 +170,17 @@ export interface EnforceContext {
   readonly policy: BoundPolicy;
 }
 
+export interface PlannedFor {
+  readonly session: SessionFacts;
+  readonly epoch: string;
+}
+
 /** A whole query text (one Query or Parse message) after enforcement. */
 export interface QueryPlan {
   /** One per statement, in order; empty for an empty query. */
   readonly plans: readonly Plan[];
+  /** The client's bytes; absent when nothing was planned. */
+  readonly text?: ByteString;
   /** Literals removed, comments dropped; for the audit and the logs. */
   readonly auditText: string;
   /** Hex, equal for equal shapes. */
@@ -119,6 +188,12 @@ export interface QueryPlan {
   /** sqlcommenter tags, decoded. */
   readonly tags: Readonly<Record<string, string>>;
   readonly cache: 'hit' | 'miss';
+  /** Where the text itself changes who asks or its search_path: for each statement what it was planned for. */
+  readonly plannedFor?: readonly PlannedFor[] | undefined;
+  /** This token has to be verified, and the text planned again with the outcome. Never to be logged. */
+  readonly awaitsToken?: string | undefined;
+  /** The text names a token, so it may never go anywhere as the client wrote it. */
+  readonly secret?: boolean | undefined;
   /** Changes with policy, catalog, role or purpose; a prepared statement of another epoch must be planned again. */
   readonly epoch: string;
 }

@@ -95,6 +95,14 @@ export const errorCatalog = {
     'setting',
     'this setting cannot be changed through pgveil by a governed session',
   ),
+  'claim-missing': refused(
+    'claim_missing',
+    'say first who acts: SET pgveil.role and pgveil.purpose, or SET pgveil.token, as HINT says',
+  ),
+  'claim-refused': refused(
+    'claim',
+    "claim a role of the session's may: and one of that role's purposes, or a token that is valid",
+  ),
   'unknown-relation': refused(
     'unknown_relation',
     'check the spelling and the search_path; a new table is known after the next refresh',

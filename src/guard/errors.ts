@@ -1,58 +1,11 @@
 /**
  * Takes out of errors and notices what may carry a row's value (DESIGN 5.6). `Failing row contains (…)` prints a raw
- * row, `invalid input syntax for type integer: "…"` a column's text. It knows SQLSTATE classes, no statements.
+ * row, `invalid input syntax for type integer: "…"` a column's text. What may be kept stands in reviewed-errors.ts.
  */
 import { toByteString } from '../wire/byte-string.js';
 import { encodeFrame, openFrame } from '../wire/codec.js';
-import { backendTypes } from '../wire/message-types.js';
 import { type ErrorField, errorResponse } from '../wire/messages/error-response.js';
-
-/**
- * Classes (PostgreSQL manual, appendix A) whose messages were reviewed and hold names and fixed words only. Messages
- * of 42 may quote the statement's own text, which the client wrote.
- * FAIL-CLOSED: every other class gets a text of ours.
- */
-const REVIEWED_CLASSES: ReadonlySet<string> = new Set([
-  '00',
-  '01',
-  '02',
-  '08',
-  '0A',
-  '25',
-  '26',
-  '28',
-  '2D',
-  '34',
-  '3B',
-  '3D',
-  '3F',
-  '40',
-  '42',
-  '53',
-  '54',
-  '55',
-  '57',
-]);
-
-/** Codes of reviewed classes whose message can hold a value nevertheless. */
-const UNREVIEWED_CODES: ReadonlySet<string> = new Set(['01004']); // string_data_right_truncation
-
-/**
- * Codes that functions also raise about the text they are given: to_tsquery and jsonpath 42601, casts to regclass,
- * regtype and the like the others. Of the client's own statement they come with a position in it.
- */
-const CODES_WITH_POSITION: ReadonlySet<string> = new Set([
-  '42601',
-  '42602',
-  '42622',
-  '42703',
-  '42704',
-  '42725',
-  '42883',
-  '42939',
-  '42P01',
-  '42P02',
-]);
+import { type Fields, keptHint, keptMessage } from './reviewed-errors.js';
 
 /** Severity and SQLSTATE. */
 const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C']);
@@ -60,14 +13,22 @@ const KEPT_FIELDS: ReadonlySet<string> = new Set(['S', 'V', 'C']);
 /** The names of objects: schema, table, column, data type, constraint. RAISE can put any text there. */
 const NAME_FIELDS: ReadonlySet<string> = new Set(['s', 't', 'c', 'd', 'n']);
 
+/** Severities that say how a statement was carried out; client_min_messages of a login may ask for them. */
+const INTERNAL = /^(?:LOG|DEBUG\d?)$/;
+
+/** Of procedural languages: whatever begins with pl, save the planner's own files. */
+const FOREIGN_FILES = /^(?:pl(?!an(?:agg|cache|cat|main|ner)\.c|aceholder\.c)|Exception|Backend)/;
+
 /** What happened, by SQLSTATE class, for those whose messages are replaced. */
 const TEXT_BY_CLASS: Readonly<Record<string, string>> = {
+  '0A': 'feature not supported',
   '21': 'cardinality violation',
   '22': 'data exception',
   '23': 'integrity constraint violation',
   '38': 'external routine exception',
   '39': 'external routine invocation exception',
   '44': 'the row violates a check option',
+  '54': 'a limit of the server is exceeded',
   P0: 'error raised by a function',
 };
 
@@ -78,11 +39,16 @@ const TEXT_BY_CODE: Readonly<Record<string, string>> = {
   '22007': 'invalid date or time format',
   '22008': 'date or time field out of range',
   '22012': 'division by zero',
+  '2201B': 'invalid regular expression',
   '22021': 'invalid byte sequence for the encoding',
   '22023': 'invalid parameter value',
+  '2202E': 'wrong number of array subscripts',
+  '22032': 'invalid JSON text',
   '22P02': 'invalid input syntax for a type',
   '22P03': 'invalid binary format for a type',
   '22P04': 'malformed COPY data',
+  '2200M': 'invalid XML document',
+  '2200N': 'invalid XML content',
   '23502': 'null value violates a not-null constraint',
   '23503': 'a foreign key constraint is violated',
   '23505': 'a duplicate key value violates a unique constraint',
@@ -91,50 +57,70 @@ const TEXT_BY_CODE: Readonly<Record<string, string>> = {
   '40001': 'could not serialize access',
   '40P01': 'deadlock detected',
   '42501': 'permission denied',
+  '42704': 'an object does not exist',
+  '42883': 'a function or operator does not exist',
+  '42P01': 'a relation does not exist',
   '54001': 'stack depth limit exceeded',
   '55P03': 'could not obtain a lock',
   '57014': 'canceling statement',
 };
 
-/** An ErrorResponse or NoticeResponse frame without values, of the same type. */
-export function scrubError(frame: Buffer): Buffer {
-  const { fields } = errorResponse.decode(openFrame(frame, 'error-response'));
-  const code = fields.find(([letter]) => letter === 'C')?.[1] ?? 'XX000';
-  const isNotice = frame[0] === backendTypes['notice-response'];
-  const raised = isRaised(fields);
-  const reviewed = isReviewed(code, isNotice) && !raised && !isFromInside(fields, code);
-  const kept: ErrorField[] = [];
-  for (const field of fields) {
-    if (field[0] === 'M')
-      kept.push(['M', reviewed ? field[1] : toByteString(`pgveil: ${replacement(code, isNotice)}`)]);
-    else if (KEPT_FIELDS.has(field[0]) || (!raised && NAME_FIELDS.has(field[0]))) kept.push(field);
-  }
-  return encodeFrame(frame[0]!, errorResponse, { kind: 'error-response', fields: kept });
-}
+/** Where the server's position, in characters from 1, stands in what the client wrote; undefined: nowhere. */
+export type PositionMap = (position: number) => number | undefined;
 
-function isReviewed(code: string, isNotice: boolean): boolean {
-  // RAISE NOTICE says 00000, RAISE WARNING 01000, unless told otherwise: their text is a function's own, so data.
-  if (isNotice && (code === '00000' || code === '01000')) return false;
-  return REVIEWED_CLASSES.has(code.slice(0, 2)) && !UNREVIEWED_CODES.has(code);
-}
-
-/** RAISE may use any SQLSTATE, so the source file of the error tells: those of the procedural languages. */
-function isRaised(fields: readonly ErrorField[]): boolean {
-  const file = fields.find(([letter]) => letter === 'F')?.[1] ?? '';
-  return /^(pl_|plperl|plpy|pltcl|plv8)/.test(file);
+/** An ErrorResponse frame without values. */
+export function scrubError(frame: Buffer, positions?: PositionMap): Buffer {
+  const all = decoded(frame);
+  const inside = isInside(all);
+  const message = isRaised(all) ? undefined : keptMessage(all, inside);
+  return encoded(frame, all, message ?? withheld(all.get('C') ?? 'XX000'), positions);
 }
 
 /**
- * Raised while a function, a trigger or a foreign server worked for the statement: a context says so, or an internal
- * query, and a statement that a function makes up can hold any value as a name.
+ * A NoticeResponse frame without values, or undefined for one that goes nowhere: whether a function or a trigger has
+ * something to say may depend on what it read, and without its text it says nothing else.
  */
-function isFromInside(fields: readonly ErrorField[], code: string): boolean {
-  const has = (letter: string): boolean => fields.some(([one]) => one === letter);
-  return has('W') || has('q') || has('p') || (CODES_WITH_POSITION.has(code) && !has('P'));
+export function scrubNotice(frame: Buffer): Buffer | undefined {
+  const all = decoded(frame);
+  if (isRaised(all) || isInside(all) || INTERNAL.test(all.get('V') ?? all.get('S') ?? '')) return undefined;
+  const message = keptMessage(all, false);
+  return message === undefined ? undefined : encoded(frame, all, message, undefined);
 }
 
-function replacement(code: string, isNotice: boolean): string {
-  const text = TEXT_BY_CODE[code] ?? TEXT_BY_CLASS[code.slice(0, 2)];
-  if (text !== undefined) return `${text}; the text is withheld because it may carry a value`;
-  return `${isNotice ? 'notice' : 'error'} text withheld because it may carry a value`;
+function decoded(frame: Buffer): Fields {
+  return new Map(errorResponse.decode(openFrame(frame, 'error-response')).fields);
+}
+
+function encoded(frame: Buffer, all: Fields, message: string, positions: PositionMap | undefined): Buffer {
+  const raised = isRaised(all);
+  const fields: ErrorField[] = [];
+  for (const [letter, value] of all) {
+    if (letter === 'M') fields.push(['M', message]);
+    else if (KEPT_FIELDS.has(letter) || (!raised && NAME_FIELDS.has(letter))) fields.push([letter, value]);
+  }
+  const hint = raised ? undefined : keptHint(all.get('H'));
+  if (hint !== undefined) fields.push(['H', hint]);
+  const position = raised || isInside(all) ? undefined : positions?.(Number(all.get('P') ?? NaN));
+  if (position !== undefined) fields.push(['P', String(position)]);
+  // Notices have the same layout; the type byte tells which it is.
+  return encodeFrame(frame[0]!, errorResponse, { kind: 'error-response', fields });
+}
+
+/**
+ * RAISE may use any SQLSTATE, message and name, so the source file of the error tells: those of the server itself end in
+ * .c, and those of the procedural languages are known. A pooler's own errors have none, and no names either.
+ */
+function isRaised(fields: Fields): boolean {
+  const file = fields.get('F');
+  return file !== undefined && (!file.endsWith('.c') || FOREIGN_FILES.test(file));
+}
+
+/** A context says so, or an internal query: a statement that a function makes up can hold any value as a name. */
+function isInside(fields: Fields): boolean {
+  return fields.has('W') || fields.has('q') || fields.has('p');
+}
+
+function withheld(code: string): string {
+  const text = TEXT_BY_CODE[code] ?? TEXT_BY_CLASS[code.slice(0, 2)] ?? 'the server reports an error';
+  return toByteString(`pgveil: ${text}; the text is withheld because it may carry a value`);
 }

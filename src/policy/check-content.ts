@@ -164,6 +164,17 @@ function checkSessions(content: PolicyContent): PolicyProblem[] {
         }),
       );
     }
+    (session.value.may ?? []).forEach((name, at, all) => {
+      const twice = all.indexOf(name) !== at;
+      if (content.roles.has(name) && !twice) return;
+      found.push(
+        problemAt(session, ['may', at], {
+          code: twice ? 'duplicate-key' : 'unknown-role',
+          message: twice ? `the role "${name}" is listed twice` : `there is no role "${name}"`,
+          fix: twice ? 'keep one of the two' : suggest(name, content.roles.keys(), 'role'),
+        }),
+      );
+    });
     if (roleName === undefined) return found;
     const role = content.roles.get(roleName);
     if (!role) {
@@ -193,14 +204,14 @@ function checkSessions(content: PolicyContent): PolicyProblem[] {
     }
     return found;
   });
-  const used = new Set(entries.map((entry) => entry.role));
+  const used = new Set(entries.flatMap((entry) => [entry.role, ...(entry.may ?? [])]));
   for (const [name, role] of content.roles) {
     if (used.has(name)) continue;
     problems.push(
       problemAt(role, [], {
         code: 'role-never-used',
         message: `no session can ever get the role "${name}"`,
-        fix: `add a session with role: ${name}, or remove the role`,
+        fix: `add a session with role: ${name} or list it in the may: of one, or remove the role`,
         severity: 'warning',
         key: true,
       }),

@@ -5,11 +5,6 @@
 import { z } from 'zod';
 import { maskSchema } from './masks/registry.js';
 
-/** FAIL-CLOSED: a key of the language that this release does not enforce yet. */
-function later(what: string): z.ZodOptional<z.ZodNever> {
-  return z.never({ error: `${what} comes with a later release; remove it` }).optional();
-}
-
 const name = z.string().min(1).max(200);
 const identifier = z.string().min(1);
 /** `public.customers.email`, `"Odd Schema".t.c`, with a jsonb path behind it where a label wants one. */
@@ -74,19 +69,16 @@ const purpose = z
 
 const maskUse = z.union([
   name,
-  z.strictObject({
-    mask: name,
-    where: z
-      .literal('masked', {
-        error: 'only "masked" works so far, "equality" and "deny" come with a later release; remove where:',
-      })
-      .optional(),
-    write: z
-      .literal('keep', {
-        error: 'only "keep" works so far, "reject" and "allow" come with a later release; remove write:',
-      })
-      .optional(),
-  }),
+  z
+    .strictObject({
+      mask: name,
+      where: z.enum(['masked', 'equality', 'deny']).optional(),
+      write: z.enum(['keep', 'reject', 'allow']).optional(),
+    })
+    .refine(({ mask, where }) => where === undefined || (mask !== 'clear' && mask !== 'deny'), {
+      path: ['where'],
+      message: 'says how a masked column behaves, and "clear" and "deny" mask nothing; remove where:',
+    }),
 ]);
 
 const KEEP = /^\d{1,5} (?:days?|weeks?|months?|years?)$/;
@@ -118,6 +110,18 @@ const role = z.strictObject({
   limits: limits.optional(),
 });
 
+const claims = z.union([
+  z.strictObject({
+    token: z.strictObject({
+      /** A JSON Web Key Set with public keys; a relative name counts from the policy folder. */
+      jwks: z.string().min(1),
+      issuer: z.string().min(1),
+      audience: z.string().min(1),
+    }),
+  }),
+  z.literal('settings'),
+]);
+
 const session = z
   .strictObject({
     user: z.string().min(1).optional(),
@@ -127,21 +131,39 @@ const session = z
     audit: z.enum(['statements', 'connections']).optional(),
     role: name.optional(),
     purpose: name.optional(),
-    may: later('may'),
-    claims: later('claims'),
+    /** The roles that the session may claim. */
+    may: z.array(name).min(1, 'lists no role, so nothing can be claimed; list at least one').optional(),
+    claims: claims.optional(),
   })
   .superRefine((value, refinement) => {
     const add = (path: string[], message: string): void => {
       refinement.addIssue({ code: 'custom', path, message });
     };
-    if (value.exempt === undefined && value.role === undefined) {
-      add([], 'the session gets neither a role nor an exemption; add role: or exempt: true');
-    }
-    if (value.exempt === true && (value.role !== undefined || value.purpose !== undefined)) {
+    const claiming = value.may !== undefined || value.claims !== undefined;
+    if (value.exempt === undefined && value.role === undefined && !claiming) {
       add(
-        [value.role === undefined ? 'purpose' : 'role'],
-        'an exempt session acts in no role; remove it or exempt:',
+        [],
+        'the session gets neither a role nor an exemption; add role:, may: with claims:, or exempt: true',
       );
+    }
+    const acting = (['role', 'purpose', 'may', 'claims'] as const).find((key) => value[key] !== undefined);
+    if (value.exempt === true && acting !== undefined) {
+      add([acting], 'an exempt session acts in no role; remove it or exempt:');
+    } else if (claiming) {
+      if (value.claims === undefined) {
+        add(
+          ['may'],
+          'the session does not say how a role is claimed; add claims: settings or claims: { token: … }',
+        );
+      }
+      if (value.may === undefined) {
+        add(['claims'], 'the session does not say which roles may be claimed; add may: with their names');
+      }
+      if (value.role !== undefined) {
+        add(['role'], 'a session has a role of its own or claims one; remove role: or may: and claims:');
+      } else if (value.purpose !== undefined) {
+        add(['purpose'], 'the purpose is claimed together with the role; remove it');
+      }
     }
     if (value.exempt === undefined && value.audit === 'connections') {
       add(

@@ -5,12 +5,13 @@ import { basename, join, relative, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import { checkContent } from './check-content.js';
 import { mergeFiles, type PolicyContent, type PolicyFile } from './content.js';
-import { policyDocumentSchema } from './document.js';
+import { policyDocumentSchema, type SessionEntry } from './document.js';
+import { readKeySet } from './key-set.js';
 import { keyOf } from './masks/registry.js';
 import { problemAt } from './problems.js';
 import { readSecret, secretName } from './secrets.js';
 import { addressList, matchSession, type SessionMatcher } from './session-match.js';
-import type { PolicyProblem, PolicySet } from './types.js';
+import type { ClaimRule, PolicyProblem, PolicySet, PublicKeySet } from './types.js';
 import { schemaProblems } from './yaml/schema-problems.js';
 import { readYaml } from './yaml/source.js';
 
@@ -67,17 +68,58 @@ function readSecrets(
   return { secrets, problems };
 }
 
+/** The key sets of sessions that claim by token, by file name as written. */
+function readKeySets(
+  content: PolicyContent,
+  folder: string,
+): { keySets: Map<string, PublicKeySet>; problems: PolicyProblem[] } {
+  const keySets = new Map<string, PublicKeySet>();
+  const problems: PolicyProblem[] = [];
+  for (const session of content.sessions) {
+    const { claims } = session.value;
+    if (claims === undefined || claims === 'settings' || keySets.has(claims.token.jwks)) continue;
+    const outcome = readKeySet(claims.token.jwks, folder);
+    if (outcome.ok) keySets.set(claims.token.jwks, outcome.keys);
+    else
+      problems.push(
+        problemAt(session, ['claims', 'token', 'jwks'], {
+          code: 'bad-key-set',
+          message: outcome.reason,
+          fix: outcome.fix,
+        }),
+      );
+  }
+  return { keySets, problems };
+}
+
 /** Keys count too: another key makes other pseudonyms, and cached plans hold the old one's. */
-function versionOf(files: readonly PolicyFile[], secrets: ReadonlyMap<string, Buffer>): string {
+function versionOf(
+  files: readonly PolicyFile[],
+  secrets: ReadonlyMap<string, Buffer>,
+  keySets: ReadonlyMap<string, PublicKeySet>,
+): string {
   const hash = createHash('sha256');
   const digests = [...secrets].map(([name, key]) => [name, createHash('sha256').update(key).digest('hex')]);
   // Order among files matters not, since nothing may stand in two of them.
   const documents = files.map((file) => canonicalize(file.document) ?? '').sort();
   hash.update(JSON.stringify([documents, digests.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))]));
+  if (keySets.size > 0) hash.update(JSON.stringify([...keySets]));
   return hash.digest('hex').slice(0, 16);
 }
 
-function matchersOf(content: PolicyContent): SessionMatcher[] {
+function claimRule(
+  { may, claims }: SessionEntry,
+  content: PolicyContent,
+  keySets: ReadonlyMap<string, PublicKeySet>,
+): ClaimRule | undefined {
+  if (may === undefined || claims === undefined) return undefined;
+  const roles = new Map(may.map((role) => [role, content.roles.get(role)?.value.purposes ?? []]));
+  if (claims === 'settings') return { by: { kind: 'settings' }, may: roles };
+  const { jwks, issuer, audience } = claims.token;
+  return { by: { kind: 'token', issuer, audience, keys: keySets.get(jwks) ?? { keys: [] } }, may: roles };
+}
+
+function matchersOf(content: PolicyContent, keySets: ReadonlyMap<string, PublicKeySet>): SessionMatcher[] {
   return content.sessions.map((session) => {
     const entry = session.value;
     const purposes = entry.role === undefined ? [] : (content.roles.get(entry.role)?.value.purposes ?? []);
@@ -90,6 +132,7 @@ function matchersOf(content: PolicyContent): SessionMatcher[] {
         audit: entry.audit ?? 'statements',
         role: entry.role,
         purpose: entry.role === undefined ? undefined : (entry.purpose ?? purposes[0]),
+        claims: claimRule(entry, content, keySets),
       },
     };
   });
@@ -123,15 +166,16 @@ export function loadPolicyTexts(
   }
   const merged = mergeFiles([first, ...others]);
   const read = readSecrets(merged.content, options.folder, options.environment);
-  const all = [...merged.problems, ...checkContent(merged.content), ...read.problems];
+  const keys = readKeySets(merged.content, options.folder);
+  const all = [...merged.problems, ...checkContent(merged.content), ...read.problems, ...keys.problems];
   if (all.some((problem) => problem.severity === 'error')) return { ok: false, problems: all };
-  const matchers = matchersOf(merged.content);
+  const matchers = matchersOf(merged.content, keys.keySets);
   return {
     ok: true,
     warnings: all,
     set: {
       name: options.name,
-      version: versionOf(files, read.secrets),
+      version: versionOf(files, read.secrets, keys.keySets),
       matchSession: (who) => matchSession(matchers, who),
       content: merged.content,
       secrets: read.secrets,

@@ -31,6 +31,19 @@ export type WhereMode = 'masked' | 'equality' | 'deny';
 /** What becomes of a value that is written to a labelled column (SPEC 3, `write`). */
 export type WriteMode = 'keep' | 'reject' | 'allow';
 
+/** What tells masks from values among what a client writes to a masked column. Absent members tell nothing. */
+export interface MaskWriting {
+  /** SQL, true for a value that can only be the mask's own work. Absent where ordinary values look the same. */
+  readonly looksMasked?: MaskSql;
+  /** SQL, true for a document that holds something at a denied path. */
+  readonly holdsDenied?: MaskSql;
+  /**
+   * Where only places inside a value are masked: SQL for the written value, with the stored places put back wherever it
+   * still holds their masks.
+   */
+  readonly putBack?: (written: string, stored: string) => string;
+}
+
 export type ColumnDecision =
   | {
       readonly kind: 'clear';
@@ -45,6 +58,7 @@ export type ColumnDecision =
       readonly sql: MaskSql;
       readonly where: WhereMode;
       readonly write: WriteMode;
+      readonly writing?: MaskWriting;
     }
   | { readonly kind: 'denied'; readonly label: string | undefined };
 
@@ -124,6 +138,30 @@ export interface SessionRule {
   readonly audit: 'statements' | 'connections';
   readonly role: string | undefined;
   readonly purpose: string | undefined;
+  /** How a role is claimed; undefined where `role` is fixed. */
+  readonly claims?: ClaimRule | undefined;
+}
+
+/** Which roles a session may claim, and how (SPEC 3, `may` and `claims`). */
+export interface ClaimRule {
+  readonly by: ClaimSource;
+  /** Role → its purposes. */
+  readonly may: ReadonlyMap<string, readonly string[]>;
+}
+
+export type ClaimSource =
+  | { readonly kind: 'settings' }
+  | {
+      readonly kind: 'token';
+      readonly issuer: string;
+      readonly audience: string;
+      /** Public keys. The same object as long as the policy set is in force. */
+      readonly keys: PublicKeySet;
+    };
+
+/** A JSON Web Key Set (RFC 7517) of asymmetric public keys. */
+export interface PublicKeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** A purpose as the audit event reports it. */

@@ -68,7 +68,8 @@ export function classifyReference(resolution: Resolution, ref: ColumnRef, scope:
   return column.kind === 'none' ? { kind: 'call', name } : column;
 }
 
-function lineageOfEntry(entry: RangeEntry): Lineage {
+/** Where the columns of a whole row come from. */
+export function lineageOfEntry(entry: RangeEntry): Lineage {
   return entry.openAt === undefined ? combine(entry.columns.map((column) => column.lineage)) : UNKNOWN;
 }
 

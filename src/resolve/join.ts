@@ -59,24 +59,26 @@ export function joinEntry(
   for (const name of names) {
     for (const side of [left, right]) resolution.merged.push(find(side, name)?.lineage ?? UNKNOWN);
   }
+  // NATURAL may merge names that only the server knows.
+  const isOpen = left.openAt !== undefined || right.openAt !== undefined;
+  if (join.isNatural === true && isOpen) resolution.merged.push(UNKNOWN);
   const merged = names.map((name) => mergeColumn(join, name, find(left, name), find(right, name)));
   const taken = new Set(names);
   const rest = [...left.columns, ...right.columns].filter((column) => !taken.has(column.name));
   const aliases = stringsOf(join.alias?.colnames);
-  const open = left.openAt !== undefined || right.openAt !== undefined;
   const columns = [...merged, ...rest];
   for (const [index, name] of aliases.entries()) {
     const column = columns[index];
     if (column === undefined) break;
     // With columns that only the server knows in between, a position does not tell which column an alias renames.
-    columns[index] = open ? { name, lineage: UNKNOWN, direct: false } : { ...column, name };
+    columns[index] = isOpen ? { name, lineage: UNKNOWN, direct: false } : { ...column, name };
   }
   const entry: RangeEntry = {
     refname: join.alias?.aliasname,
     use: undefined,
     uses: [...left.uses, ...right.uses],
     columns,
-    openAt: open ? 0 : undefined,
+    openAt: isOpen ? 0 : undefined,
     pseudo: false,
     subqueryLevels: [...left.subqueryLevels, ...right.subqueryLevels],
     relVisible: join.alias !== undefined,

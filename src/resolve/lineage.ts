@@ -30,6 +30,8 @@ export interface BaseColumn {
 export interface ViewLineage {
   readonly outputs: readonly OutputColumn[];
   readonly bases: readonly BaseUse[];
+  /** Views between it and the bases. */
+  readonly views: readonly Relation[];
   /** Base columns that are equal by `=` in every row of the view: conditions of WHERE and of inner joins. */
   readonly equalities: readonly (readonly [BaseColumn, BaseColumn])[];
   /** What decides which rows it shows and in what order: WHERE, joins, grouping, sorting, on any level. */
@@ -117,9 +119,11 @@ function flatten(
   catalog: Catalog,
   parse: ParseSql,
 ): ViewLineage | undefined {
-  const { resolved, levels, merged } = outcome;
+  const { resolved, levels } = outcome;
+  const { merged } = resolved;
   if (resolved.outputs?.length !== view.columns.length) return undefined;
   const bases: BaseUse[] = [];
+  const views: Relation[] = [];
   const functions: FunctionUse[] = [...resolved.functions];
   const operators: OperatorUse[] = [...resolved.operators];
   const conditions: Lineage[] = [];
@@ -139,6 +143,7 @@ function flatten(
       origins.set(use, (attnum) => ({ kind: 'column', use: base, attnum }));
       continue;
     }
+    views.push(use.relation, ...inner.views);
     // Each occurrence of a view has bases of its own, so that a view joined to itself stays two.
     const copies = new Map<RelationUse, BaseUse>();
     for (const base of inner.bases) {
@@ -185,7 +190,7 @@ function flatten(
       if (sides !== undefined) noteEquality(toBase(sides[0]), toBase(sides[1]));
     }
   }
-  return { outputs, bases, equalities, conditions, functions, operators };
+  return { outputs, bases, views, equalities, conditions, functions, operators };
 }
 
 /** Where the value of a reference comes from. */

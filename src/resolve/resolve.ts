@@ -12,7 +12,7 @@ import type { LevelFacts, LevelRole } from './resolution.js';
 import type { RowShape } from './row-shape.js';
 import type { Scope } from './scope.js';
 import { analyseSelect } from './select.js';
-import type { Lineage, ResolveOutcome, ResolveProblem, ResolvedStatement, SearchPath } from './types.js';
+import type { ResolveOutcome, ResolveProblem, ResolvedStatement, SearchPath } from './types.js';
 import { analyseStatement } from './utility.js';
 
 function analyseQuery(
@@ -38,7 +38,6 @@ export type DetailedOutcome =
       readonly ok: true;
       readonly resolved: ResolvedStatement;
       readonly levels: readonly LevelFacts[];
-      readonly merged: readonly Lineage[];
     }
   | { readonly ok: false; readonly problem: ResolveProblem };
 
@@ -55,7 +54,8 @@ export function resolveDetailed(
     for (const node of rangeVarsBelow(statement.node)) {
       if (!resolution.classified.has(node)) throw unsupported('a relation name in an unknown place');
     }
-    const { relations, columns, columnSpans, schemaNeeded, levels, functions, operators } = resolution;
+    const { relations, columns, columnSpans, schemaNeeded, levels, functions, operators, merged } =
+      resolution;
     const outputs = shape.openAt === undefined ? shape.columns : undefined;
     return {
       ok: true,
@@ -68,10 +68,10 @@ export function resolveDetailed(
         levels,
         functions,
         operators,
+        merged,
         outputs,
       },
       levels,
-      merged: resolution.merged,
     };
   } catch (error) {
     if (error instanceof ResolveFailure) return { ok: false, problem: error.problem };

@@ -5,13 +5,14 @@ import {
   bindColumnRef,
   classifyReference,
   findEntry,
+  lineageOfEntry,
   noteSchemaNeeded,
   recordBinding,
 } from './column-ref.js';
 import { columnNameOf } from './column-name.js';
 import { valueLineage, walkExpression } from './expression.js';
 import type { Resolution } from './resolution.js';
-import { RowShapeBuilder } from './row-shape.js';
+import { RowShapeBuilder, combine } from './row-shape.js';
 import type { RowShape } from './row-shape.js';
 import type { RangeEntry, Scope } from './scope.js';
 
@@ -40,7 +41,9 @@ function expandStar(resolution: Resolution, ref: ColumnRef, scope: Scope, shape:
     resolution.trace.push({ kind: 'unknown' });
     recordBinding(resolution, ref, { kind: 'unresolved' });
   } else {
-    recordBinding(resolution, ref, { kind: 'star', uses: entries.flatMap((entry) => entry.uses) });
+    const uses = entries.flatMap((entry) => entry.uses);
+    const lineage = combine(entries.map(lineageOfEntry));
+    recordBinding(resolution, ref, { kind: 'star', uses, lineage });
   }
 }
 

@@ -59,7 +59,12 @@ export type ColumnBinding =
       readonly uncertain?: boolean;
     }
   /** `*` or `alias.*` in a target list: every range entry that it expands to; OLD, NEW and EXCLUDED count as the target. */
-  | { readonly kind: 'star'; readonly uses: readonly RelationUse[] }
+  | {
+      readonly kind: 'star';
+      readonly uses: readonly RelationUse[];
+      /** Where its columns come from, those of subqueries, CTEs and functions included. */
+      readonly lineage: Lineage;
+    }
   /** A column of a subquery, CTE, function, VALUES or an output alias in ORDER BY/GROUP BY: no base column directly. */
   | {
       readonly kind: 'derived';
@@ -131,6 +136,8 @@ export interface ResolvedStatement {
   readonly levels: readonly QueryLevel[];
   readonly functions: readonly FunctionUse[];
   readonly operators: readonly OperatorUse[];
+  /** What USING and NATURAL compare, which no reference in the text names. */
+  readonly merged: readonly Lineage[];
   /** Output of the top-level query or RETURNING; empty when there is none, undefined when it cannot be told. */
   readonly outputs: readonly OutputColumn[] | undefined;
 }

@@ -27,6 +27,14 @@ export function selectParser(
   };
 }
 
+/** A function from the text of a query to its tree; undefined when it does not parse as one. */
+export function queryParser(
+  parser: Pick<Parser, 'parse'>,
+  limits: SqlLimits,
+): (text: ByteString) => SelectStmt | undefined {
+  return (text) => select(parser, limits, text);
+}
+
 function select(parser: Pick<Parser, 'parse'>, limits: SqlLimits, text: string): SelectStmt | undefined {
   const lexed = lex(text as ByteString, limits);
   if (!lexed.ok) return undefined;

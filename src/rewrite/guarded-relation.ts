@@ -23,8 +23,12 @@ export interface GuardedRelationOptions {
   readonly hoisted: readonly (readonly Piece[])[];
   /** A locking clause reaches it, so nothing but the relation itself may stand in FROM (rewrite/locking.ts). */
   readonly locked: boolean;
+  /** TABLESAMPLE with its arguments. */
+  readonly sample: readonly Piece[];
   /** System columns that the client's statement names. */
   readonly systemColumns: readonly string[];
+  /** Real values for comparisons with constants, under names of ours (rewrite/equality-rewrite.ts). */
+  readonly hidden: readonly { readonly column: Column; readonly name: string }[];
 }
 
 /** How the protected relation is called inside its derived table. */
@@ -44,13 +48,22 @@ export function guardedRelation(
       `${neededValue(column, decision, options.needed, guard.condition)} AS ${identifier(column.name)}`,
   );
   for (const name of options.systemColumns) {
-    columns.push(`${innerAlias}.${identifier(name)} AS ${identifier(name)}`);
+    const column = `${innerAlias}.${identifier(name)}`;
+    // With a row filter only tableoid comes this far (enforce/system-columns.ts).
+    const value =
+      guard.condition === ''
+        ? column
+        : `CASE WHEN ${guard.condition} THEN ${column} ELSE NULL::pg_catalog.oid END`;
+    columns.push(`${value} AS ${identifier(name)}`);
+  }
+  for (const { column, name } of options.hidden) {
+    columns.push(`${storedValue(column, innerAlias, guard.condition)} AS ${identifier(name)}`);
   }
   const only = options.only ? 'ONLY ' : '';
   const pieces: Piece[] = [
-    toByteString(
-      `(SELECT ${columns.join(', ')} FROM ${only}${relationName(relation)} ${innerAlias}${guard.joins}`,
-    ),
+    toByteString(`(SELECT ${columns.join(', ')} FROM ${only}${relationName(relation)} ${innerAlias}`),
+    ...options.sample,
+    toByteString(guard.joins),
   ];
   let glue = ' WHERE ';
   if (guard.condition !== '') {
@@ -71,7 +84,11 @@ function neededValue(
   needed: ReadonlySet<number> | undefined,
   condition: string,
 ): string {
-  if (needed === undefined || needed.has(column.attnum) || isBareColumn(column.attnum, decision)) {
+  // The login may lack the right to read a column that the statement does not name (manual, GRANT), or to use its type.
+  const ownType =
+    safeTypeName(column.baseType).includes('.') && !safeTypeName(column.baseType).startsWith('pg_catalog.');
+  const kept = ownType && isBareColumn(column.attnum, decision);
+  if (needed === undefined || needed.has(column.attnum) || kept) {
     return columnValue(column, decision, innerAlias, condition);
   }
   return nullOf(column);
@@ -85,6 +102,12 @@ function nullOf(column: Column): string {
 export function isBareColumn(attnum: number, decision: ProtectedDecision): boolean {
   if (decision.columns.get(attnum)?.kind !== 'clear') return false;
   return decision.guards.length === 0 || decision.linkable.has(attnum);
+}
+
+/** The real value, where the row's condition holds. */
+export function storedValue(column: Column, alias: string, condition: string): string {
+  const base = columnOf(alias, column);
+  return condition === '' ? base : `CASE WHEN ${condition} THEN ${base} ELSE ${nullOf(column)} END`;
 }
 
 /**
@@ -112,4 +135,9 @@ export function columnValue(
         ? rule.sql(base)
         : `CASE WHEN ${condition} THEN ${rule.sql(base)} ELSE ${nothing} END`;
   }
+}
+
+/** True when neither rows nor values are hidden, so that places tell nothing. */
+export function hidesNothing(decision: ProtectedDecision): boolean {
+  return decision.guards.length === 0 && [...decision.columns.values()].every(({ kind }) => kind === 'clear');
 }

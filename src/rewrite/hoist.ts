@@ -2,10 +2,10 @@
  * Hoisting: copies of the client's own safe conjuncts go into a guarded relation's WHERE, so that its indexes serve.
  *
  * INVARIANT(hoist-safe): a hoisted condition runs on rows that the policy withholds, so it may neither raise an error nor
- * tell anything about them: a clear column, a btree comparison that pg_proc marks leakproof for that type, and a constant
+ * tell anything about them: a column whose value the client may compare, a btree comparison that pg_proc marks leakproof for that type, and a constant
  * or parameter (DESIGN 5.1; pg_proc.proleakproof, PostgreSQL manual 39.5 Rules and Privileges).
  */
-import type { A_Expr, Node } from '@pgsql/types';
+import type { A_Expr, ColumnRef, Node } from '@pgsql/types';
 import type { RelationUse, ResolvedStatement, TokenSpan } from '../resolve/types.js';
 import type { LexedText } from '../sql/types.js';
 import { toByteString } from '../sql/byte-string.js';
@@ -36,6 +36,8 @@ export interface HoistTarget {
   readonly use: RelationUse;
   readonly decision: ProtectedDecision;
   readonly alias: string;
+  /** References to masked columns that read the stored value (rewrite/equality-rewrite.ts). */
+  readonly stored?: ReadonlySet<ColumnRef>;
 }
 
 /** The conjuncts of the client's query that may be repeated where the rows of `use` are guarded. */
@@ -44,6 +46,8 @@ export function hoistedConjuncts(target: HoistTarget): readonly (readonly Piece[
   // Under an outer join's nullable side a WHERE condition may keep rows that the copy would remove; without a value
   // guard the planner pushes the client's own condition down by itself.
   if (use.nullable || decision.guards.length === 0 || use.hasColumnAliases) return [];
+  // A view's column may be an expression, which would fail on the values of a withheld row.
+  if (use.relation.kind === 'view') return [];
   const level = resolved.levels[use.level];
   if (level === undefined) return [];
   const out: (readonly Piece[])[] = [];
@@ -96,13 +100,15 @@ function hoist(target: HoistTarget, conjunct: Node): readonly Piece[] | undefine
 }
 
 function guardedColumn(
-  { resolved, use, decision, alias }: HoistTarget,
+  { resolved, use, decision, alias, stored }: HoistTarget,
   node: Node | undefined,
 ): { readonly text: string; readonly type: string } | undefined {
   if (node === undefined || !('ColumnRef' in node)) return undefined;
   const binding = resolved.columns.get(node.ColumnRef);
   if (binding?.kind !== 'column' || binding.use.id !== use.id || binding.levelsUp !== 0) return undefined;
-  if (decision.columns.get(binding.attnum)?.kind !== 'clear') return undefined;
+  const visible =
+    decision.columns.get(binding.attnum)?.kind === 'clear' || stored?.has(node.ColumnRef) === true;
+  if (!visible) return undefined;
   // A bare column needs no copy: the planner uses its index for the client's own condition.
   if (isBareColumn(binding.attnum, decision)) return undefined;
   const column = columnByNumber(use.relation, binding.attnum);
@@ -150,7 +156,7 @@ function constantLocation(node: Node | undefined): number | undefined {
  * A parameter takes its type from where the parser meets it first (parse_param.c, variable_coerce_param_hook), and the
  * copy in FROM comes before every other place: with a single occurrence both give the same type.
  */
-function occursOnce(resolved: ResolvedStatement, token: number): boolean {
+export function occursOnce(resolved: ResolvedStatement, token: number): boolean {
   let counts = parameterCounts.get(resolved);
   if (counts === undefined) parameterCounts.set(resolved, (counts = countParameters(resolved)));
   return counts.get(tokenText(resolved.statement.lexed, token)) === 1;

@@ -2,15 +2,21 @@
  * Which columns of each relation a statement can read at all. A derived table computes only those, because the server
  * parses and plans every mask that it is given, also those that nobody reads.
  */
-import type { JoinExpr } from '@pgsql/types';
+import type { ColumnRef, JoinExpr } from '@pgsql/types';
 import type { ResolvedStatement } from '../resolve/types.js';
 import { walk } from '../sql/walk.js';
 
 /** Attnums by use id; a use that is absent, and every use when there is no map, needs all its columns. */
 export type NeededColumns = ReadonlyMap<number, ReadonlySet<number>> | undefined;
 
-/** Only what is certain counts: where any name of the statement is open, everything is needed. */
-export function neededColumns(resolved: ResolvedStatement): NeededColumns {
+/**
+ * Only what is certain counts: where any name of the statement is open, everything is needed. `moved` are references that
+ * the derived tables do not serve.
+ */
+export function neededColumns(
+  resolved: ResolvedStatement,
+  moved: ReadonlySet<ColumnRef> = new Set(),
+): NeededColumns {
   const merged = mergedNames(resolved);
   if (merged === undefined) return undefined;
   const needed = new Map<number, Set<number>>();
@@ -20,13 +26,13 @@ export function neededColumns(resolved: ResolvedStatement): NeededColumns {
     needed.set(use.id, new Set(columns.map((column) => column.attnum)));
     if (use.hasColumnAliases || use.tableCommandSpan !== undefined) whole.add(use.id);
   }
-  for (const binding of resolved.columns.values()) {
+  for (const [ref, binding] of resolved.columns) {
     if ('uncertain' in binding && binding.uncertain) return undefined;
     switch (binding.kind) {
       case 'unresolved':
         return undefined;
       case 'column':
-        needed.get(binding.use.id)?.add(binding.attnum);
+        if (!moved.has(ref)) needed.get(binding.use.id)?.add(binding.attnum);
         break;
       case 'row':
         whole.add(binding.use.id);

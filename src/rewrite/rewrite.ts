@@ -10,16 +10,21 @@ import type { ByteString } from '../sql/types.js';
 import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
 import { blankCalls } from './blank-calls.js';
 import { rewriteColumnRefs } from './column-refs.js';
+import { rewriteCopyFrom } from './copy-from.js';
 import { rewriteCopyTable } from './copy-table.js';
 import { type Edit, orderEdits, type Piece, pieceText } from './edits.js';
+import { rewriteEqualities } from './equality-rewrite.js';
 import { rewriteGroupBy } from './group-by.js';
-import { guardedRelation, innerAlias, type ProtectedDecision } from './guarded-relation.js';
+import { guardedRelation, hidesNothing, innerAlias, type ProtectedDecision } from './guarded-relation.js';
 import { hoistedConjuncts } from './hoist.js';
 import { IntendedTree } from './intended-tree.js';
 import { lockedUses } from './locking.js';
 import { relationName } from './names.js';
 import { neededColumns } from './needed-columns.js';
 import { rangeName, type RenamedUses, renamedUses } from './range-names.js';
+import { scrollCursor } from './scroll-cursor.js';
+import { exportSystemColumns } from './system-columns.js';
+import { movedSample, sampleOf } from './table-sample.js';
 import type { WriteInput, WriteStatement } from './write-context.js';
 import { rewriteWrite } from './write-target.js';
 
@@ -65,26 +70,41 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     return { ok: false, reason, hint: 'split the statement' };
   }
   const guardedIds = new Set(guarded.keys());
-  const needed = guarded.size === 0 ? undefined : neededColumns(resolved);
-  const locked = lockedUses(resolved, guardedIds);
-  const intended = new IntendedTree(resolved.statement.node);
-  const edits: Edit[] = [];
   const renamed = renamedUses(resolved, guardedIds);
   if (renamed === undefined) {
     const hint = 'give the tables aliases, and write alias.column';
     return { ok: false, reason: 'a name that could be either of two tables of one name', hint };
   }
+  const equality = rewriteEqualities(resolved, guarded, input.written, renamed);
+  if (!equality.ok) return equality;
+  const needed = guarded.size === 0 ? undefined : neededColumns(resolved, equality.real);
+  const locked = lockedUses(resolved, guardedIds);
+  const intended = new IntendedTree(resolved.statement.node);
+  const edits: Edit[] = [...equality.edits];
+  // First, since what follows moves the client's conditions about.
+  equality.intend(intended);
   const groupBy = rewriteGroupBy(resolved, guardedIds, renamed);
   if (!groupBy.ok) return groupBy;
   const columnCalls = rewriteColumnCalls(resolved, input.columnCalls, guardedIds, renamed);
+  const system = exportSystemColumns(resolved, guardedIds, renamed);
+  if (!system.ok) return system;
+  if ([...equality.replaced].some((ref) => system.replaced.includes(ref))) {
+    const hint = 'name the columns';
+    return { ok: false, reason: 'a * beside system columns and a masked column that is compared', hint };
+  }
   const columnRefs = rewriteColumnRefs({
     resolved,
     guarded: guardedIds,
     renamed,
-    except: new Set([...input.columnCalls.values()].map(({ row }) => row)),
+    except: new Set([
+      ...equality.replaced,
+      ...system.replaced,
+      ...[...input.columnCalls.values()].map(({ row }) => row),
+    ]),
     parseExpression: (text) => expressionOf(input, text),
   });
-  edits.push(...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits);
+  const scroll = scrollCursor(resolved, guardedIds);
+  edits.push(...scroll.edits, ...groupBy.edits, ...columnCalls.edits, ...columnRefs.edits, ...system.edits);
   // INVARIANT(qualified): every relation that a governed statement names is written with its schema, protected or not.
   for (const use of resolved.relations) {
     const decision = guarded.get(use.id);
@@ -92,15 +112,27 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       edits.push(qualify(use, intended));
       continue;
     }
-    const system = systemColumns(resolved, use, decision);
-    if (!system.ok) return system;
+    const sampled = sampleOf(resolved, use);
+    const sample = sampled === undefined ? undefined : movedSample(resolved, sampled, hidesNothing(decision));
+    if (sampled !== undefined && sample === undefined) {
+      return {
+        ok: false,
+        reason: 'this form of TABLESAMPLE',
+        hint: 'write TABLESAMPLE BERNOULLI (percentage)',
+      };
+    }
     const pieces = guardedRelation(use.relation, decision, {
       needed: needed?.get(use.id),
       only: use.only || 'CopyStmt' in resolved.statement.node,
       actor: input.actor,
-      hoisted: hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
+      hoisted: [
+        ...(equality.moved.get(use.id) ?? []),
+        ...hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
+      ],
+      hidden: equality.hidden.get(use.id) ?? [],
       locked: locked.has(use.id),
-      systemColumns: system.names,
+      sample: sample?.pieces ?? [],
+      systemColumns: system.exported.get(use.id) ?? [],
     });
     const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;
     const parsed = input.parseFromItem(text);
@@ -116,7 +148,8 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
     }
     edits.push(replaceRelation(use, pieces, renamed));
     const alias = use.node.alias ?? { aliasname: rangeName(use, renamed) };
-    intended.replace(use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
+    if (sample !== undefined) edits.push({ ...sample.span, pieces: [] });
+    intended.replace(sampled ?? use.node, { RangeSubselect: { ...parsed.RangeSubselect, alias } });
   }
   for (const { node, token } of input.qualifyFunctions) {
     edits.push({ first: token, end: token, pieces: [toByteString('pg_catalog.')] });
@@ -128,12 +161,27 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   blank.intend(intended);
   for (const [id, decision] of input.written) {
     const use = resolved.relations[id]!;
-    if (use.purpose === 'copy-from') continue;
+    const copied = resolved.statement.node;
+    if (use.purpose === 'copy-from' && 'CopyStmt' in copied) {
+      const copy = rewriteCopyFrom(resolved, use, decision, copied.CopyStmt, input.parseSelect);
+      if (!copy.ok) return copy;
+      edits.push(...copy.edits);
+      copy.intend(intended);
+      continue;
+    }
     const statement = input.writes.get(use.node);
     if (statement === undefined)
       return { ok: false, reason: 'this form of write', hint: 'send it on its own' };
     const { actor, parseSelect } = input;
-    const outcome = rewriteWrite({ resolved, use, decision, statement, actor, parseSelect });
+    const outcome = rewriteWrite({
+      resolved,
+      use,
+      decision,
+      statement,
+      actor,
+      parseSelect,
+      stored: equality.stored,
+    });
     if (!outcome.ok) return outcome;
     edits.push(...outcome.rewrite.edits);
     outcome.rewrite.intend(intended);
@@ -142,6 +190,8 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
   groupBy.intend(intended);
   columnCalls.intend(intended);
   columnRefs.intend(intended);
+  system.intend(intended);
+  scroll.intend(intended);
   intended.alignMultiAssignments();
   return { ok: true, edits: orderEdits(edits), intended, readsLiterals: groupBy.readsLiterals };
 }
@@ -175,31 +225,4 @@ function replaceRelation(use: RelationUse, pieces: readonly Piece[], renamed: Re
     return { ...use.tableCommandSpan, pieces: [toByteString('SELECT * FROM '), ...pieces, ...tail] };
   }
   return { ...use.fullSpan, pieces: [...pieces, ...tail] };
-}
-
-/** System columns can be exported from a derived table only where they neither disclose nor widen `*`. */
-function systemColumns(
-  resolved: ResolvedStatement,
-  use: RelationUse,
-  decision: ProtectedDecision,
-):
-  | { readonly ok: true; readonly names: readonly string[] }
-  | { readonly ok: false; readonly reason: string; readonly hint: string } {
-  const names = new Set<string>();
-  let star = false;
-  for (const binding of resolved.columns.values()) {
-    if (binding.kind === 'system' && binding.use.id === use.id) names.add(binding.name);
-    if (binding.kind === 'star' && binding.uses.some((each) => each.id === use.id)) star = true;
-    if (binding.kind === 'row' && binding.use.id === use.id) star = true;
-  }
-  if (names.size === 0) return { ok: true, names: [] };
-  const hint = 'select the primary key instead of a system column';
-  // Row addresses and transaction numbers tell how many rows are withheld and when they changed.
-  if (decision.guards.length > 0) {
-    return { ok: false, reason: 'system columns of a table whose rows are filtered', hint };
-  }
-  if (star || use.hasColumnAliases) {
-    return { ok: false, reason: 'system columns of a masked table beside * or column aliases', hint };
-  }
-  return { ok: true, names: [...names] };
 }

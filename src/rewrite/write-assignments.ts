@@ -1,118 +1,87 @@
 /** The values that a write stores: the write-back guard around those for masked columns, and none for denied ones. */
-import type { ColumnRef, ResTarget } from '@pgsql/types';
-import type { Column } from '../catalog/types.js';
-import { identifier } from '../policy/sql-text.js';
-import type { ColumnDecision } from '../policy/types.js';
+import type { Node, ResTarget } from '@pgsql/types';
 import type { ResolvedStatement, TokenSpan } from '../resolve/types.js';
-import { toByteString } from '../sql/byte-string.js';
 import { splitItems, wordAt } from './clauses.js';
-import { computesFrom } from './computed-value.js';
-import { writeBack } from './write-back.js';
-import { type AssignmentList, filled, placeholder, Unsupported, type WriteContext } from './write-context.js';
+import { rewriteInsertedValues } from './inserted-values.js';
+import { checkComputed, maskedTarget, type MaskedTarget, unclearSet } from './masked-target.js';
+import { rewriteMultiAssignment } from './multi-assignment.js';
+import { wrapValue } from './value-slot.js';
+import type { AssignmentList, WriteContext } from './write-context.js';
+import { keptValue } from './written-value.js';
 
 /** SET: the write-back guard around each value for a masked column. */
 export function rewriteAssignments(write: WriteContext): void {
-  checkInsertedColumns(write);
+  rewriteInsertedValues(write);
   for (const list of write.assignmentLists()) rewriteList(write, list);
 }
 
 function rewriteList(write: WriteContext, { targets, span }: AssignmentList): void {
-  const { decision, use } = write.input;
-  if (span === undefined) throw new Unsupported('this form of SET', 'write SET column = value');
-  const items = splitItems(write.input.resolved.statement.lexed, span);
-  let item = -1;
+  if (span === undefined) throw unclearSet();
+  const { resolved } = write.input;
+  const items = splitItems(resolved.statement.lexed, span);
+  const groups = assignmentGroups(targets);
+  if (groups.length !== items.length) throw unclearSet();
+  groups.forEach((group, index) => {
+    const masked = group.map((target) => maskedTarget(write, target));
+    if (masked.every((each) => each === undefined)) return;
+    const place: TokenSpan = { first: valueToken(resolved, items[index]!), end: items[index]!.end };
+    const [target] = group;
+    if (target?.val !== undefined && 'MultiAssignRef' in target.val) {
+      rewriteMultiAssignment(write, target.val.MultiAssignRef, masked, place);
+    } else if (target !== undefined) {
+      guardValue(write, target, masked[0]!, place);
+    }
+  });
+}
+
+/** The targets of each item of the text: several for `(a, b) = …`. */
+function assignmentGroups(targets: readonly Node[]): readonly (readonly ResTarget[])[] {
+  const groups: ResTarget[][] = [];
   for (const node of targets) {
-    if (!('ResTarget' in node)) throw new Unsupported('this form of SET', 'write SET column = value');
-    const target = node.ResTarget;
-    const multi =
-      target.val !== undefined && 'MultiAssignRef' in target.val ? target.val.MultiAssignRef : undefined;
-    if (multi === undefined || (multi.colno ?? 1) === 1) item += 1;
-    const column = use.relation.columns.find((each) => each.name === target.name);
-    const rule = column === undefined ? undefined : decision.columns.get(column.attnum);
-    // A column that does not exist is the server's to report.
-    if (column === undefined || rule?.kind === 'clear') continue;
-    if (rule?.kind !== 'masked') {
-      throw new Unsupported(`a write to denied column "${column.name}"`, 'leave the column out');
-    }
-    if (multi !== undefined || target.indirection !== undefined) {
-      throw new Unsupported(
-        `a write to a part of masked column "${column.name}"`,
-        `write SET ${identifier(column.name)} = value`,
-      );
-    }
-    if (target.val === undefined || 'SetToDefault' in target.val) continue;
-    const place = items[item];
-    if (place === undefined) throw new Unsupported('this form of SET', 'write SET column = value');
-    guardValue(write, target, column, rule, place);
+    if (!('ResTarget' in node)) throw unclearSet();
+    const { val } = node.ResTarget;
+    const multi = val !== undefined && 'MultiAssignRef' in val ? val.MultiAssignRef : undefined;
+    if (multi === undefined || (multi.colno ?? 1) === 1) groups.push([node.ResTarget]);
+    else groups.at(-1)?.push(node.ResTarget);
   }
-  if (item + 1 !== items.length) throw new Unsupported('this form of SET', 'write SET column = value');
+  return groups;
 }
 
 function guardValue(
   write: WriteContext,
   target: ResTarget,
-  column: Column,
-  rule: Extract<ColumnDecision, { kind: 'masked' }>,
-  place: TokenSpan,
+  { column, rule }: MaskedTarget,
+  span: TokenSpan,
 ): void {
-  const { resolved, parseSelect } = write.input;
-  const text = writeBack(column, rule, write.alias);
-  if (text === undefined) {
-    throw new Unsupported(
-      `a write to column "${column.name}", whose mask leaves parts of the document visible`,
-      'write other columns, or write this one through an exempt session',
-    );
-  }
-  const own = (ref: ColumnRef): boolean => {
-    const binding = resolved.columns.get(ref);
-    return (
-      binding?.kind === 'column' && binding.use.id === write.input.use.id && binding.attnum === column.attnum
-    );
-  };
-  if (computesFrom(target.val, own)) {
-    throw new Unsupported(
-      `a value that is computed from masked column "${column.name}" and written to it`,
-      'the mask would be stored in place of the value: write the new value itself, or use an exempt session',
-    );
-  }
-  const first = valueToken(resolved, place);
-  const parsed = parseSelect(toByteString(`SELECT ${text.before}$${placeholder}${text.after}`))?.targets[0];
-  if (parsed === undefined || !('ResTarget' in parsed) || parsed.ResTarget.val === undefined) {
-    throw new Unsupported('this mask', 'report this as a bug');
-  }
-  const { val } = parsed.ResTarget;
-  write.insert(first, [toByteString(text.before)]);
-  write.insert(place.end, [toByteString(`${text.after} `)]);
-  write.intents.push((tree) => {
-    const copy = tree.of(target);
-    copy.val = filled(val, copy.val!);
-  });
-}
-
-/** FAIL-CLOSED: a denied column is not written either. */
-function checkInsertedColumns(write: WriteContext): void {
-  const { use, decision } = write.input;
-  for (const { names } of write.insertedColumns()) {
-    for (const column of use.relation.columns) {
-      if ((decision.columns.get(column.attnum)?.kind ?? 'denied') !== 'denied') continue;
-      if (names === undefined || names.includes(column.name)) {
-        throw new Unsupported(
-          `a write to denied column "${column.name}"`,
-          'list the columns of the INSERT without it',
-        );
-      }
-    }
-  }
+  // DEFAULT is what the table's owner chose.
+  if (target.val === undefined || 'SetToDefault' in target.val) return;
+  checkComputed(write, { column, rule }, target.val);
+  const text = keptValue(write.input.use.relation, column, rule, write.alias);
+  if (text === undefined) return;
+  wrapValue(
+    write,
+    {
+      span,
+      get: (tree) => tree.of(target).val!,
+      set: (tree, node) => {
+        tree.of(target).val = node;
+      },
+    },
+    text,
+  );
 }
 
 function valueToken(resolved: ResolvedStatement, item: TokenSpan): number {
   const { lexed } = resolved.statement;
+  let depth = 0;
   for (let at = item.first; at < item.end; at += 1) {
+    const word = wordAt(lexed, at);
+    if (word === '(' || word === '[') depth += 1;
+    if (word === ')' || word === ']') depth -= 1;
     const isEquals =
       lexed.tokens.kind(at) === 'operator' &&
       lexed.text.slice(lexed.tokens.start(at), lexed.tokens.end(at)) === '=';
-    if (isEquals) return at + 1;
-    if (wordAt(lexed, at) === '(') break;
+    if (isEquals && depth === 0) return at + 1;
   }
-  throw new Unsupported('this form of SET', 'write SET column = value');
+  throw unclearSet();
 }

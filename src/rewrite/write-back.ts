@@ -1,11 +1,11 @@
 /**
  * The write-back guard (DESIGN 5.2): a form that read `a***@x.com` and saves the record must not destroy the address.
  * A value written to a masked column that equals the mask of the row's own value leaves the stored value untouched.
+ * This file knows when the two are equal, type by type.
  */
 import type { Column } from '../catalog/types.js';
-import { identifier } from '../policy/sql-text.js';
+import { call, literal } from '../policy/sql-text.js';
 import type { ColumnDecision } from '../policy/types.js';
-import { columnOf } from './names.js';
 
 /** Types whose pg_catalog `=` compares two values of the column's own type; all others are compared as text. */
 const typedEquality = new Set(
@@ -14,45 +14,45 @@ const typedEquality = new Set(
   ),
 );
 
-/** Text in front of and behind the client's value, which stands between them once. */
-export interface WriteBackText {
-  readonly before: string;
-  readonly after: string;
+/** True when pg_catalog has an equality of the column's own type. */
+export function hasEquality(column: Column): boolean {
+  return typedEquality.has(column.baseTypeName);
 }
 
-/** Undefined when a changed document could carry parts of its own mask, which no comparison of the whole would find. */
-export function writeBack(
+/** SQL, true when `written` is what the client is shown of `stored`. */
+export function sameAsMask(
   column: Column,
   decision: Extract<ColumnDecision, { kind: 'masked' }>,
-  alias: string,
-): WriteBackText | undefined {
-  const json = column.baseTypeName === 'json' || column.baseTypeName === 'jsonb';
-  if (json && decision.mask !== 'redact') return undefined;
-  const stored = columnOf(alias, column);
+  stored: string,
+  written: string,
+): string {
   const mask = decision.sql(stored);
-  const value = 'pgveil_v.v';
-  const same = typedEquality.has(column.baseTypeName)
-    ? `(${value}${collation(column)} OPERATOR(pg_catalog.=) ${mask})`
-    : `((${value})::pg_catalog.text COLLATE pg_catalog."C" OPERATOR(pg_catalog.=) (${mask})::pg_catalog.text)`;
-  const bothNull = `((${value} IS NULL) AND (${mask} IS NULL))`;
-  return {
-    before: `(SELECT CASE WHEN ${same} OR ${bothNull} THEN ${stored} ELSE ${value} END FROM (SELECT (`,
-    after: `)::${plainType(column)} AS v) pgveil_v)`,
-  };
+  const bothNull = `((${written} IS NULL) AND (${mask} IS NULL))`;
+  return `${equal(column, written, mask)} OR ${bothNull}`;
+}
+
+function equal(column: Column, written: string, mask: string): string {
+  if (hasEquality(column)) {
+    return `(${written}${collation(column)} OPERATOR(pg_catalog.=) ${mask})`;
+  }
+  const text = column.baseTypeName === 'json' ? compactText : plainText;
+  return `(${text(written)} OPERATOR(pg_catalog.=) ${text(mask)})`;
+}
+
+function plainText(value: string): string {
+  return `((${value})::pg_catalog.text COLLATE pg_catalog."C")`;
+}
+
+/**
+ * json keeps the client's own spacing, which a driver changes when it reads a document and writes it again. A cast to
+ * jsonb would compare better, and fails on documents that json takes.
+ */
+function compactText(value: string): string {
+  const blanks = `${literal(' \t\r\n')}::pg_catalog.text`;
+  return `(${call('translate', `(${value})::pg_catalog.text`, blanks, `''::pg_catalog.text`)} COLLATE pg_catalog."C")`;
 }
 
 /** By bytes: a collation of the column's own may call different texts equal, or contradict that of the client's value. */
 function collation(column: Column): string {
   return ['text', 'varchar', 'bpchar', 'name'].includes(column.baseTypeName) ? ' COLLATE pg_catalog."C"' : '';
-}
-
-/**
- * The column's type below any domain, without typmod: with it an overlong value would be cut silently instead of being
- * an error. Built-in types go by their names in pg_type, since `character` and `bit` mean one of length 1 (gram.y,
- * CharacterWithoutLength and BitWithoutLength).
- */
-function plainType(column: Column): string {
-  // format_type qualifies every type outside pg_catalog (safeTypeName).
-  if (!column.baseType.includes('.')) return `pg_catalog.${identifier(column.baseTypeName)}`;
-  return column.baseType.replace(/\([^()"]*\)(?=(?:\[\])*$)/, '');
 }

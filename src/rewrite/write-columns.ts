@@ -4,7 +4,7 @@ import { identifier } from '../policy/sql-text.js';
 import type { ColumnBinding, TokenSpan } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { columnRefsBelow } from './computed-value.js';
-import { columnValue } from './guarded-relation.js';
+import { columnValue, storedValue } from './guarded-relation.js';
 import { columnByNumber } from './names.js';
 import { columnsThatName } from './output-names.js';
 import { returnedRowNames } from './returned-rows.js';
@@ -105,7 +105,9 @@ function replaceColumn(
   const qualifier = qualifierOf(ref) ?? write.alias;
   const text = isReturned(write, span)
     ? write.returned(column, qualifier)
-    : columnValue(column, decision, qualifier, write.guard(qualifier));
+    : write.input.stored.has(ref)
+      ? storedValue(column, qualifier, write.guard(qualifier))
+      : columnValue(column, decision, qualifier, write.guard(qualifier));
   if (text === `${qualifier}.${identifier(column.name)}`) return;
   const parsed = parseSelect(toByteString(`SELECT (${text})`))?.targets[0];
   if (parsed === undefined || !('ResTarget' in parsed) || parsed.ResTarget.val === undefined) {

@@ -29,11 +29,13 @@ export function rewriteCondition(write: WriteContext): void {
     return;
   }
   const clause = statement.kind === 'insert' ? statement.node.onConflictClause! : statement.node;
-  if (clause.whereClause !== undefined && 'CurrentOfExpr' in clause.whereClause) {
-    throw new Unsupported('WHERE CURRENT OF on a table whose rows are filtered', 'use the primary key');
-  }
+  // WHERE CURRENT OF takes no other condition (gram.y, where_or_current_clause). The row that a cursor of this session
+  // stands on passed the guard when it was fetched, and a change of role or purpose leaves no cursor behind (SPEC 3).
+  if (clause.whereClause !== undefined && 'CurrentOfExpr' in clause.whereClause) return;
   const hoisted =
-    statement.kind === 'insert' ? [] : hoistedConjuncts({ resolved, use, decision, alias: write.alias });
+    statement.kind === 'insert'
+      ? []
+      : hoistedConjuncts({ resolved, use, decision, alias: write.alias, stored: write.input.stored });
   const { where, whereGoesBefore } = write.clauses;
   const place: ConditionPlace = {
     original: clause.whereClause,

@@ -44,6 +44,8 @@ export interface WriteInput {
   readonly decision: ProtectedDecision;
   readonly statement: WriteStatement;
   readonly actor: ReadonlyMap<string, string>;
+  /** References to the target that read the stored value, not the mask (rewrite/equality-rewrite.ts). */
+  readonly stored: ReadonlySet<ColumnRef>;
   /** Parses `SELECT list [WHERE condition]` of ours; undefined when it does not parse, a bug. */
   readonly parseSelect: (
     text: ByteString,

@@ -2,6 +2,7 @@
  * What the server still has to answer, in the order of the messages that were sent (PostgreSQL manual, 54.2.3).
  * It owns skip-until-Sync: after an error the server ignores messages up to the next Sync, so their answers go.
  */
+import type { QueryPlan } from '../enforce/types.js';
 import type { NameChange } from './name-table.js';
 import type { Poison } from './poison.js';
 import type { Portal, Prepared } from './prepared.js';
@@ -12,6 +13,10 @@ export type Answer =
   | {
       readonly kind: 'query';
       readonly runs: readonly StatementRun[];
+      /** Of a governed text that is enforced: what its statements were sent as. */
+      readonly plan?: QueryPlan | undefined;
+      /** Its statements were sent one by one. */
+      counted?: boolean;
       /** One run stands for all statements of the text (exempt sessions, whose text is not parsed). */
       readonly single: boolean;
       /** Index of the run under way. */
@@ -20,6 +25,7 @@ export type Answer =
   | {
       readonly kind: 'parse';
       readonly change: NameChange<Prepared> | undefined;
+      readonly plan?: QueryPlan | undefined;
       /** Ours, not the client's: its ParseComplete goes nowhere. */
       readonly swallow: boolean;
       readonly poison: Poison | undefined;
@@ -51,6 +57,15 @@ export class AnswerQueue {
 
   get pending(): number {
     return this.queue.length - this.first;
+  }
+
+  /** One of them ends a stretch of messages, and with it what transaction is not open by the client's own word. */
+  get endsPending(): boolean {
+    for (let index = this.first; index < this.queue.length; index++) {
+      const { kind } = this.queue[index]!;
+      if (kind === 'query' || kind === 'sync') return true;
+    }
+    return false;
   }
 
   get head(): Answer | undefined {

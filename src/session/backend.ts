@@ -2,8 +2,9 @@
  * What the server answers in a session that is logged in: ties each answer to the message it belongs to, checks and
  * scrubs it for governed clients, ends statements for the audit. Rows are never looked at. It touches no sockets.
  */
-import { scrubError } from '../guard/errors.js';
+import { scrubError, scrubNotice } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
+import { valueRefusal } from '../guard/value-refusals.js';
 import { openFrame } from '../wire/codec.js';
 import { parseCommandTag } from '../wire/command-tag.js';
 import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
@@ -15,6 +16,7 @@ import { failedRuns, withdraw } from './failed-answers.js';
 import { described, shownBy } from './result-guard.js';
 import { changesStructure } from './ddl.js';
 import { settleEffect } from './effects.js';
+import { positionsOf } from './error-position.js';
 import type { Hold } from './hold.js';
 import { isPoisonError, refusalFrame } from './poison.js';
 import { severityOf } from './severity.js';
@@ -97,8 +99,11 @@ export class Backend implements FrameSink {
       }
       case type['error-response']:
         return this.error(frame);
-      case type['notice-response']:
-        return this.to.governed ? [scrubError(frame)] : 'pass';
+      case type['notice-response']: {
+        if (!this.to.governed) return 'pass';
+        const notice = scrubNotice(frame);
+        return notice === undefined ? 'drop' : [notice];
+      }
       case type['notification-response']:
         // LISTEN is refused, so a governed session has no business with these.
         return this.to.governed ? 'drop' : 'pass';
@@ -177,9 +182,7 @@ export class Backend implements FrameSink {
     state.copyIn = false;
     if (status === 'I') {
       if (state.portals.size > 1) state.endPortals();
-      if (state.failed) state.path.rollback();
-      else state.path.commit();
-      state.transaction++;
+      state.endTransaction();
     }
     state.failed = false;
     state.transactionStatus = status;
@@ -224,9 +227,12 @@ export class Backend implements FrameSink {
       throw new Error('the server reported an error that belongs to no message');
     const run = head?.kind === 'parse' ? head.run : currentRun(head);
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
+    const refusal = this.to.governed ? valueRefusal(frame) : undefined;
     if (!this.settled) {
       if (run !== undefined) run.rows += this.takeRows();
-      const waits = failedRuns(head, run, sqlstate, this.to.ledger).filter((wait) => wait !== undefined);
+      const waits = failedRuns(head, run, sqlstate, this.to.ledger, refusal).filter(
+        (wait) => wait !== undefined,
+      );
       if (waits.length > 0) return this.waitFor(Promise.all(waits));
     }
     this.settled = false;
@@ -238,7 +244,8 @@ export class Backend implements FrameSink {
     else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);
     if (run?.stopped !== undefined && !fatal) return [refusalFrame(run.stopped)];
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
-    return this.to.governed ? [scrubError(frame)] : 'pass';
+    if (refusal !== undefined) return [refusalFrame(refusal)];
+    return this.to.governed ? [scrubError(frame, positionsOf(head))] : 'pass';
   }
 
   private parameter(frame: Buffer): Verdict {

@@ -1,7 +1,8 @@
 /**
- * What statements do to the session: names that come and go, the search path, transactions. Announced when a
+ * What statements do to the session: names that come and go, settings, transactions. Announced when a
  * statement is sent, carried out when the server has completed it. It knows effects, not texts.
  */
+import { afterEffect } from '../enforce/session-settings.js';
 import type { PlanFacts, Refusal, SessionEffect } from '../enforce/types.js';
 import { toByteString } from '../wire/byte-string.js';
 import type { NameChange } from './name-table.js';
@@ -15,7 +16,11 @@ export type SourceOutcome =
   { readonly ok: true; readonly facts: PlanFacts } | { readonly ok: false; readonly refusal: Refusal };
 
 /** EXECUTE and FETCH read what their prepared statement or cursor reads. */
-export function sourceOf(facts: PlanFacts, state: SessionState, epoch: string): SourceOutcome {
+export function sourceOf(
+  facts: PlanFacts,
+  state: SessionState,
+  { epoch, acting }: Pick<Prepared, 'epoch' | 'acting'>,
+): SourceOutcome {
   const { effect } = facts;
   if (effect?.kind === 'execute') {
     // FAIL-CLOSED: a name that this session has not prepared may stand for anything.
@@ -27,6 +32,7 @@ export function sourceOf(facts: PlanFacts, state: SessionState, epoch: string): 
   if (effect?.kind === 'fetch') {
     const portal = state.portals.expected(toByteString(effect.name));
     if (portal?.prepared.facts === undefined) return { ok: false, refusal: refusals.unknownPortal() };
+    if (portal.prepared.acting !== acting) return { ok: false, refusal: refusals.foreignPortal() };
     if (portal.prepared.epoch !== epoch && portal.transaction !== state.transaction)
       return { ok: false, refusal: refusals.stalePortal() };
     return { ok: true, facts: { ...portal.prepared.facts, command: facts.command } };
@@ -76,12 +82,12 @@ export function announceEffect(
       break;
     case 'execute':
     case 'fetch':
-    case 'set-search-path':
+    case 'set':
     case 'transaction':
     case undefined:
       break;
   }
-  if (changesPath(effect)) state.unsettledPath++;
+  count(effect, state, 1);
   return { statementChange, portalChange };
 }
 
@@ -96,46 +102,15 @@ export function settleEffect(run: StatementRun, state: SessionState, tag: string
     if (done) state.portals.confirm(run.portalChange);
     else state.portals.withdraw(run.portalChange);
   // A refused statement was announced as nothing.
-  if (run.poison === undefined && changesPath(effect)) state.unsettledPath--;
-  if (!done || effect === undefined || run.poison !== undefined) return;
-  if (effect.kind === 'set-search-path') state.path.set(effect.path, effect.local);
-  else if (effect.kind === 'discard-all') {
-    state.path.set(undefined, false);
-    state.path.commit();
-  } else if (effect.kind === 'transaction') settleTransaction(effect, state, tag);
-}
-
-function settleTransaction(
-  effect: Extract<SessionEffect, { kind: 'transaction' }>,
-  state: SessionState,
-  tag: string,
-): void {
-  switch (effect.what) {
-    case 'begin':
-      break;
-    case 'commit':
-      // COMMIT of a failed transaction answers ROLLBACK (EndTransactionBlock in xact.c).
-      if (tag === 'ROLLBACK') state.path.rollback();
-      else state.path.commit();
-      state.transaction++;
-      state.failed = false;
-      break;
-    case 'rollback':
-      state.path.rollback();
-      state.transaction++;
-      state.failed = false;
-      break;
-    case 'savepoint':
-      state.path.savepoint(effect.name);
-      break;
-    case 'release':
-      state.path.release(effect.name);
-      break;
-    case 'rollback-to':
-      state.path.rollbackTo(effect.name);
-      state.failed = false;
-      break;
-  }
+  if (run.poison !== undefined) return;
+  count(effect, state, -1);
+  if (!done || effect === undefined) return;
+  // COMMIT of a failed transaction answers ROLLBACK (EndTransactionBlock in xact.c).
+  state.settings = afterEffect(state.settings, effect, tag === 'ROLLBACK');
+  if (effect.kind !== 'transaction') return;
+  if (effect.what === 'commit' || effect.what === 'rollback') state.transaction++;
+  if (effect.what !== 'begin' && effect.what !== 'savepoint' && effect.what !== 'release')
+    state.failed = false;
 }
 
 /** Names in statements are text, those in messages the bytes of it. */
@@ -143,6 +118,8 @@ function wireName(name: string | undefined): string | undefined {
   return name === undefined ? undefined : toByteString(name);
 }
 
-function changesPath(effect: SessionEffect | undefined): boolean {
-  return effect?.kind === 'set-search-path' || effect?.kind === 'discard-all';
+/** Statements on their way whose answers change settings. */
+function count(effect: SessionEffect | undefined, state: SessionState, by: 1 | -1): void {
+  if (effect?.kind === 'set' || effect?.kind === 'discard-all') state.settingsUnderWay += by;
+  else if (effect?.kind === 'transaction') state.transactionsUnderWay += by;
 }

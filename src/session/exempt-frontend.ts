@@ -66,6 +66,7 @@ export class ExemptFrontend implements FrameSink {
           decision: 'forward',
           facts: undefined,
           epoch: '',
+          acting: '',
           parse: undefined,
           guard: noGuard,
         };
@@ -150,6 +151,7 @@ const unknownPrepared: Prepared = {
   decision: 'forward',
   facts: undefined,
   epoch: '',
+  acting: '',
   parse: undefined,
   guard: noGuard,
 };

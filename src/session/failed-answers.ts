@@ -1,4 +1,5 @@
 /** What becomes of statements that failed, and of those behind them that the server skips. It reads no messages. */
+import type { Refusal } from '../enforce/types.js';
 import type { Answer } from './answers.js';
 import { settleEffect } from './effects.js';
 import type { SessionState } from './session-state.js';
@@ -10,10 +11,12 @@ export function failedRuns(
   run: StatementRun | undefined,
   sqlstate: string,
   ledger: RunLedger,
+  /** What the error of the first of them stands for. */
+  why: Refusal | undefined,
 ): (Promise<void> | undefined)[] {
   const runs = head?.kind === 'query' ? head.runs.slice(head.at) : run === undefined ? [] : [run];
-  return runs.map((one) => {
-    const refusal = one.stopped ?? one.poison?.refusal;
+  return runs.map((one, index) => {
+    const refusal = (index === 0 ? why : undefined) ?? one.stopped ?? one.poison?.refusal;
     return refusal === undefined
       ? ledger.finish(one, 'failure', sqlstate)
       : ledger.finish(one, 'refused', refusal.sqlstate, refusal);

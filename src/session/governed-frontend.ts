@@ -3,7 +3,7 @@
  * It owns the order of messages and names; answers are read in backend.ts. It touches no sockets.
  */
 import { emptyFacts } from '../enforce/empty-facts.js';
-import type { EnforcedSql, QueryPlan } from '../enforce/types.js';
+import type { EnforcedSql, QueryPlan, Refusal } from '../enforce/types.js';
 import { openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { frontendTypes } from '../wire/message-types.js';
@@ -16,12 +16,12 @@ import { awaitsNames } from './effects.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { closeStatementFrame, describePortalFrame, parseFrame, queryFrame } from './messages.js';
 import { makePoison, poisonSql } from './poison.js';
-import type { Prepared } from './prepared.js';
+import type { Portal, Prepared } from './prepared.js';
 import { preparedFromPlan } from './prepared-from-plan.js';
 import { refusals } from './refusals.js';
 import { isGuarded } from './result-guard.js';
 import { ignoredText, Refuser } from './refuser.js';
-import { StatementStarts } from './statement-starts.js';
+import { type Stance, StatementStarts } from './statement-starts.js';
 import type { SessionState } from './session-state.js';
 import type { TextPlanner } from './text-planner.js';
 
@@ -32,6 +32,17 @@ function queryText(frame: Buffer): Buffer {
   if (end < 5 || frame.indexOf(0, 5) !== end)
     throw new ProtocolViolation('malformed query message: its text does not end where the message does');
   return frame.subarray(5, end);
+}
+
+/** Why a portal may not be read on; undefined: it may. */
+function staleness(
+  { prepared, transaction }: Portal,
+  { epoch, acting }: Stance,
+  now: number,
+): Refusal | undefined {
+  if (prepared.acting !== acting) return refusals.foreignPortal();
+  // A portal that outlived its transaction (WITH HOLD) and its policy shows rows under the old one.
+  return prepared.epoch !== epoch && transaction !== now ? refusals.stalePortal() : undefined;
 }
 
 export interface GovernedPorts extends FrontendPorts {
@@ -133,20 +144,23 @@ export class GovernedFrontend implements FrameSink {
     const { state } = this;
     let begun = this.starts.take();
     if (begun === undefined) {
-      if (state.pathUnsettled) return this.waitForAnswers();
+      if (state.settingsUnsettled) return this.waitForAnswers();
       const plan = this.to.planner.plan(queryText(frame));
       if (plan === 'hold') return 'hold';
       // Its statements are one stretch: the first failure ends it, and the next message is read.
       state.batch++;
       if (plan.plans.some((one) => awaitsNames(one.facts.effect, state))) return this.waitForAnswers();
-      begun = { plan, runs: this.starts.ofPlan(plan, this.observes(plan)), failed: false };
+      if (this.to.planner.mixesLimits(plan)) return this.refuse.query(refusals.mixedLimits());
+      const stanceOf = this.to.planner.stanceOf.bind(this.to.planner);
+      begun = { plan, runs: this.starts.ofPlan(plan, this.observes(plan), stanceOf), failed: false };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;
     }
     if (begun.failed) return this.refuse.query(refusals.auditUnavailable());
     const { runs } = begun;
     const plan = begun.plan!;
-    const answer: Answer = { kind: 'query', runs, single: false, at: 0 };
+    const enforced = this.observes(plan) ? undefined : plan;
+    const answer: Answer = { kind: 'query', runs, plan: enforced, single: false, at: 0 };
     state.answers.push(answer);
     state.batch++;
     if (runs.some((run) => run.record.command === 'COPY')) state.copyAwaited = answer;
@@ -166,16 +180,24 @@ export class GovernedFrontend implements FrameSink {
 
   private parse(frame: Buffer): Verdict {
     const message = parseCodec.decode(openFrame(frame, 'parse'));
-    if (this.state.pathUnsettled) return this.waitForAnswers();
+    if (this.state.settingsUnsettled) return this.waitForAnswers();
     const plan = this.to.planner.plan(message.sql);
     if (plan === 'hold') return 'hold';
-    const prepared = preparedFromPlan(plan, message.sql, message.parameterTypes, this.observes(plan));
+    const prepared = preparedFromPlan(
+      plan,
+      message.sql,
+      message.parameterTypes,
+      this.observes(plan),
+      this.to.planner.stance().acting,
+    );
     if (!prepared.ok) return this.refuse.extended(prepared.refusal, plan, prepared.facts, message.statement);
     if (this.state.preparedFull)
       return this.refuse.extended(refusals.preparedFull(), plan, prepared.value.facts!);
     const change = this.state.statements.announce(message.statement, prepared.value, this.state.batch);
-    this.state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
-    if (this.observes(plan)) return 'pass';
+    const enforced = this.observes(plan) ? undefined : plan;
+    const answer = { kind: 'parse', change, plan: enforced, swallow: false } as const;
+    this.state.answers.push({ ...answer, poison: undefined, run: undefined });
+    if (enforced === undefined) return 'pass';
     return [parseFrame(message.statement, prepared.sql, message.parameterTypes)];
   }
 
@@ -184,7 +206,8 @@ export class GovernedFrontend implements FrameSink {
     const body = openFrame(frame, 'bind');
     const portal = body.cstring();
     const name = body.cstring();
-    if (state.statements.unsettled(name, state.batch)) return this.waitForAnswers();
+    if (state.settingsUnsettled || state.statements.unsettled(name, state.batch))
+      return this.waitForAnswers();
     const prepared = state.statements.expected(name);
     if (prepared === undefined)
       return this.refuse.extended(refusals.unknownPrepared(), ignoredText, emptyFacts('BIND'));
@@ -201,10 +224,15 @@ export class GovernedFrontend implements FrameSink {
   private bindAgain(frame: Buffer, portal: string, name: string, old: Prepared): Verdict {
     if (old.parse === undefined)
       return this.refuse.extended(refusals.stalePrepared(), old.text, old.facts ?? emptyFacts(old.command));
-    if (this.state.pathUnsettled) return this.waitForAnswers();
     const plan = this.to.planner.plan(old.parse.sql);
     if (plan === 'hold') return 'hold';
-    const again = preparedFromPlan(plan, old.parse.sql, old.parse.parameterTypes, this.observes(plan));
+    const again = preparedFromPlan(
+      plan,
+      old.parse.sql,
+      old.parse.parameterTypes,
+      this.observes(plan),
+      this.to.planner.stance().acting,
+    );
     if (!again.ok) return this.refuse.extended(again.refusal, plan, again.facts);
     const { answers, statements } = this.state;
     answers.push({
@@ -230,25 +258,16 @@ export class GovernedFrontend implements FrameSink {
     const { portal: name } = executeCodec.decode(openFrame(frame, 'execute'));
     let begun = this.starts.take();
     if (begun === undefined) {
-      if (state.portals.unsettled(name, state.batch)) return this.waitForAnswers();
+      if (state.settingsUnsettled || state.portals.unsettled(name, state.batch)) return this.waitForAnswers();
       const portal = state.portals.expected(name);
       if (portal?.prepared.facts === undefined)
         return this.refuse.extended(refusals.unknownPortal(), ignoredText, emptyFacts('EXECUTE'));
       const { prepared } = portal;
       if (awaitsNames(portal.prepared.facts.effect, state)) return this.waitForAnswers();
       if (this.to.planner.awaitContext()) return 'hold';
-      const epoch = this.to.planner.epoch();
-      // A portal that outlived its transaction (WITH HOLD) and its policy shows rows under the old one.
-      const stale =
-        prepared.epoch !== epoch && portal.transaction !== state.transaction && !this.to.planner.observing;
-      const refusal = stale ? refusals.stalePortal() : undefined;
-      const run = this.starts.begin(
-        prepared.text,
-        portal.prepared.facts,
-        prepared.decision,
-        refusal,
-        epoch ?? '',
-      );
+      const stance = this.to.planner.stance();
+      const refusal = this.to.planner.observing ? undefined : staleness(portal, stance, state.transaction);
+      const run = this.starts.begin(prepared.text, portal.prepared.facts, prepared.decision, refusal, stance);
       begun = { plan: undefined, runs: [run], failed: false };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;
@@ -295,7 +314,8 @@ export class GovernedFrontend implements FrameSink {
 
   private observes(plan: QueryPlan): boolean {
     // A text that could not be planned has no epoch: it is refused in any mode.
-    return plan.epoch !== '' && this.to.planner.observing;
+    // INVARIANT(token-stays): and one that names a token never goes on as it came.
+    return plan.epoch !== '' && plan.secret !== true && this.to.planner.observing;
   }
 
   private waitForAnswers(): 'hold' {

@@ -1,6 +1,7 @@
 /** Who a connection is, from its StartupMessage and the policy's `sessions`. It knows no sockets. */
 import { randomUUID } from 'node:crypto';
 import type { SessionIdentity } from '../audit/types.js';
+import type { ClaimValues } from '../enforce/session-settings.js';
 import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
@@ -25,6 +26,8 @@ export type Admission =
       readonly startup: Buffer;
       /** NegotiateProtocolVersion for the client, where its packet asks for one. */
       readonly negotiation: Buffer | undefined;
+      /** What the packet claims. */
+      readonly claims: ClaimValues;
     }
   | { readonly ok: false; readonly code: SessionErrorCode; readonly message: string };
 
@@ -66,18 +69,18 @@ export function admit(
       message: 'no entry of the policy\'s "sessions" matches this user, database and address',
     };
   if (rule.exempt) {
-    return { ok: true, rule, startup: raw, negotiation: undefined };
+    return { ok: true, rule, startup: raw, negotiation: undefined, claims: {} };
   }
   // FAIL-CLOSED: without a role nothing can be decided.
-  if (rule.role === undefined)
+  if (rule.role === undefined && rule.claims === undefined)
     return {
       ok: false,
       code: 'session-unmatched',
       message: 'the matching entry of "sessions" names no role',
     };
-  const governed = governStartup(message.parameters);
+  const governed = governStartup(message.parameters, rule.claims);
   if (!governed.ok) return { ok: false, ...governed.problem };
-  const { parameters, protocolOptions } = governed.startup;
+  const { parameters, protocolOptions, claims } = governed.startup;
   const startup = encodeStartupPacket({
     kind: 'startup',
     protocol: { major: 3, minor: 0 },
@@ -92,15 +95,17 @@ export function admit(
           unknownOptions: protocolOptions.map(toByteString),
         })
       : undefined;
-  return { ok: true, rule, startup, negotiation };
+  return { ok: true, rule, startup, negotiation, claims };
 }
 
 export function sessionIdentity(
   who: Claimant,
-  rule: SessionRule,
+  { rule, claims }: Admitted,
   context: EnforceContext | undefined,
   ports: Ports,
 ): SessionIdentity {
+  const purpose = rule.purpose ?? (claims.purpose === '' ? undefined : claims.purpose);
+  const role = rule.role ?? (claims.role === '' ? undefined : claims.role);
   return {
     id: randomUUID(),
     user: who.user,
@@ -109,10 +114,9 @@ export function sessionIdentity(
     client: who.client,
     upstream: ports.upstream,
     exempt: rule.exempt,
-    role: rule.role,
-    purpose: rule.purpose,
-    legalBasis:
-      rule.purpose === undefined ? undefined : context?.policy.purposes.get(rule.purpose)?.legalBasis,
+    role,
+    purpose,
+    legalBasis: purpose === undefined ? undefined : context?.policy.purposes.get(purpose)?.legalBasis,
     policy: ports.policyIdentity(),
   };
 }

@@ -10,7 +10,7 @@ import { encodeFrontend } from '../wire/frontend-message.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { dataRow } from '../wire/messages/data-row.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
-import { parseSearchPath } from './search-path.js';
+import { parseSearchPath } from '../enforce/search-path.js';
 
 const server = backendTypes;
 

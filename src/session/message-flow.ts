@@ -3,7 +3,7 @@
  * log-in, the probe of a governed session, then statements. It owns the two framers and what stands behind each; it
  * touches no sockets and ends nothing itself.
  */
-import type { SessionIdentity } from '../audit/types.js';
+import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { RowWindows } from '../guard/row-windows.js';
 import type { SessionRule } from '../policy/types.js';
@@ -15,6 +15,7 @@ import type { FrameTables } from './frame-tables.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
+import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
 import type { Outbox } from './outbox.js';
 import type { Ports } from './ports.js';
@@ -32,7 +33,9 @@ export interface MessageFlowPorts {
   readonly rowWindows: RowWindows;
   readonly reports: SessionReports;
   readonly rule: SessionRule;
-  readonly identity: SessionIdentity;
+  /** Of the startup packet. */
+  readonly claims: ClaimValues;
+  readonly identities: IdentityBook;
   readonly toClient: Outbox;
   readonly toUpstream: Outbox;
   /** What a message was held for is there: does `work` in an event of its own, if the session still lives. */
@@ -157,7 +160,7 @@ export class MessageFlow {
     }
     const { planner } = this.to.ports;
     this.beginStatements(
-      new SessionState([]),
+      new SessionState({ path: [] }),
       ledger,
       (to) => new ExemptFrontend(to, new TextDescriptions(planner)),
     );
@@ -181,16 +184,9 @@ export class MessageFlow {
       return 'stop';
     }
     const ledger = this.open();
-    const { identity, rule, ports } = this.to;
-    const state = new SessionState(result.searchPath);
-    const facts = {
-      user: identity.user,
-      database: identity.database,
-      role: rule.role ?? '',
-      purpose: rule.purpose ?? '',
-      actor: new Map<string, string>(),
-    };
-    const planner = new TextPlanner(ports, facts, state, this.clientHold);
+    const { identities, rule, ports } = this.to;
+    const state = new SessionState({ ...this.to.claims, path: result.searchPath });
+    const planner = new TextPlanner(ports, rule, identities, state, this.clientHold);
     this.beginStatements(state, ledger, (to) => new GovernedFrontend({ ...to, planner }));
     return 'pass';
   }
@@ -226,7 +222,8 @@ export class MessageFlow {
         );
       },
       parameterChanged: (name, value) => {
-        if (governed && name === 'search_path') reports.searchPathReported(value, state.path.current);
+        if (governed && name === 'search_path')
+          reports.searchPathReported(value, state.settings.current.path);
       },
       serverEnded: () => to.serverEnded(),
       ddl: () => this.noteDdl(),
@@ -254,11 +251,11 @@ export class MessageFlow {
 
   private open(): RunLedger {
     this.to.opened();
-    this.ledger = new RunLedger(this.to.ports, this.to.identity);
+    this.ledger = new RunLedger(this.to.ports, this.to.identities);
     return this.ledger;
   }
 
   private noteDdl(): void {
-    this.to.ports.noteDdl(this.to.identity.database);
+    this.to.ports.noteDdl(this.to.identities.current.database);
   }
 }

@@ -20,6 +20,7 @@ export function preparedFromPlan(
   sql: Buffer,
   parameterTypes: readonly number[],
   observing: boolean,
+  acting: string,
 ): PreparedOutcome {
   const one = plan.plans[0];
   if (one?.kind === 'refuse' && !observing && plan.plans.length === 1)
@@ -31,6 +32,7 @@ export function preparedFromPlan(
     decision: observing ? 'observe' : one === undefined || one.kind === 'refuse' ? 'forward' : one.kind,
     facts,
     epoch: plan.epoch,
+    acting,
     parse: { sql: Buffer.from(sql), parameterTypes },
     guard: newMark(),
   };

@@ -10,6 +10,8 @@ export interface Prepared {
   readonly facts: PlanFacts | undefined;
   /** QueryPlan.epoch; empty for exempt sessions. */
   readonly epoch: string;
+  /** Whom it was planned for (actingKey); empty for exempt sessions. */
+  readonly acting: string;
   /** The client's own text and types, to plan it again; undefined when SQL's PREPARE made it. */
   readonly parse: { readonly sql: Buffer; readonly parameterTypes: readonly number[] } | undefined;
   readonly guard: GuardMark;

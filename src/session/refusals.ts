@@ -31,7 +31,7 @@ export const refusals = {
   stalePrepared: () =>
     refusal(
       'unknown-prepared-statement',
-      'this prepared statement was made under an earlier policy or catalog',
+      'this prepared statement was made under another role, purpose, policy or catalog',
       'EXECUTE would run it with the protection of that time',
     ),
   unknownPortal: () =>
@@ -49,6 +49,22 @@ export const refusals = {
       'FETCH would show rows with the protection of that time',
       '34000',
       'declare the cursor again',
+    ),
+  foreignPortal: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'this cursor was opened under another role, purpose or actor',
+      'nothing that was opened before a change of the claim is read on behind it',
+      '34000',
+      'declare the cursor again',
+    ),
+  mixedLimits: () =>
+    refusal(
+      'row-limit',
+      'a text that changes the role cannot be counted against row limits',
+      'one of its roles has limits on the rows that it is shown',
+      undefined,
+      'send the change of the role in a text of its own',
     ),
   functionCall: (): Refusal => ({
     code: 'function-not-allowed',

@@ -227,6 +227,7 @@ export class RowLimiter implements FrameSink {
     const meter = this.meterFor(portal, role);
     const counted = { answer, role, texts, run, meter, portal, failing: false, copying: false };
     this.counted = counted;
+    if (answer.kind === 'query') answer.counted = true;
     this.to.meterRows(true);
     return counted;
   }

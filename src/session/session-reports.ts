@@ -2,20 +2,20 @@
  * What one session tells the audit, the metrics and the log. It owns the wording and the identity they share; when to
  * tell, and what becomes of the session, is session.ts's.
  */
-import type { SessionIdentity } from '../audit/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { ForbiddenField } from '../guard/row-description.js';
 import type { SearchPath } from '../resolve/types.js';
 import { fromByteString } from '../wire/byte-string.js';
+import type { IdentityBook } from './identity-book.js';
 import { type Claimant, failureReason } from './identity.js';
 import type { ConnectionState, Ports } from './ports.js';
-import { parseSearchPath } from './search-path.js';
+import { parseSearchPath } from '../enforce/search-path.js';
 
 export class SessionReports {
   /** Known from the startup packet on. */
   who: Claimant | undefined;
   /** Known once the policy has admitted the session. */
-  identity: SessionIdentity | undefined;
+  identities: Pick<IdentityBook, 'current'> | undefined;
   private readonly ports: Ports;
   private readonly startedAt = performance.now();
   private state: ConnectionState = 'handshake';
@@ -28,7 +28,7 @@ export class SessionReports {
   /** The log-in has succeeded. */
   opened(): void {
     this.changeState('active');
-    this.ports.audit.lifecycle({ kind: 'session-open', session: this.identity! });
+    this.ports.audit.lifecycle({ kind: 'session-open', session: this.identities!.current });
   }
 
   /** @param wasOpened - there is a session-open event for this one to answer */
@@ -36,7 +36,7 @@ export class SessionReports {
     if (wasOpened)
       this.ports.audit.lifecycle({
         kind: 'session-close',
-        session: this.identity!,
+        session: this.identities!.current,
         reason,
         durationMs: performance.now() - this.startedAt,
       });
@@ -59,16 +59,16 @@ export class SessionReports {
 
   guardTripped(field: ForbiddenField): void {
     this.ports.observer.guardTrip();
-    this.ports.audit.lifecycle({ kind: 'guard-trip', session: this.identity!, ...field });
+    this.ports.audit.lifecycle({ kind: 'guard-trip', session: this.identities!.current, ...field });
     this.ports.logger.error(
-      { session: this.identity!.id, ...field },
+      { session: this.identities!.current.id, ...field },
       'the guard found a protected base column in a result and cut the connection',
     );
   }
 
   leftSettings(setting: string): void {
     this.ports.logger.error(
-      { session: this.identity!.id, setting },
+      { session: this.identities!.current.id, setting },
       'a governed session left the settings that its safety rests on',
     );
   }
@@ -78,7 +78,7 @@ export class SessionReports {
     const reported = parseSearchPath(fromByteString(value), this.who!.user);
     if (reported?.join('\0') !== planned.join('\0'))
       this.ports.logger.warn(
-        { session: this.identity!.id },
+        { session: this.identities!.current.id },
         "the server's search_path is not the one that statements are planned with",
       );
   }
@@ -94,17 +94,17 @@ export class SessionReports {
   upstreamLost(error: Error | undefined): void {
     this.ports.observer.upstreamError();
     this.ports.logger.warn(
-      { err: error, session: this.identity?.id },
+      { err: error, session: this.identities?.current.id },
       'the database server closed a connection',
     );
   }
 
   protocolBroken(reason: string): void {
-    this.ports.logger.warn({ reason, session: this.identity?.id }, 'a peer broke the protocol');
+    this.ports.logger.warn({ reason, session: this.identities?.current.id }, 'a peer broke the protocol');
   }
 
   bug(error: unknown): void {
-    this.ports.logger.error({ err: error, session: this.identity?.id }, 'a session ended on a bug');
+    this.ports.logger.error({ err: error, session: this.identities?.current.id }, 'a session ended on a bug');
   }
 
   private loginFailed(sqlstate: string, reason: string): void {

@@ -1,9 +1,15 @@
 /** What both directions of one session share after log-in. Plain state; the rules stand in frontend and backend files. */
-import type { SearchPath } from '../resolve/types.js';
+import {
+  afterCommit,
+  afterRollback,
+  isDirty,
+  loginSettings,
+  type SessionSettings,
+  type SettingValues,
+} from '../enforce/session-settings.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
 import { type Answer, AnswerQueue } from './answers.js';
 import { NameTable } from './name-table.js';
-import { PathSettings } from './path-settings.js';
 import type { Portal, Prepared } from './prepared.js';
 
 /** Bounds the memory of a session; a Parse beyond it is refused. */
@@ -20,14 +26,17 @@ export class SessionState {
   readonly answers = new AnswerQueue();
   readonly statements = new NameTable<Prepared>(weightOf);
   readonly portals = new NameTable<Portal>();
-  readonly path: PathSettings;
+  /** What the server has completed so far; a statement sent now may find more. */
+  settings: SessionSettings;
   transactionStatus: TransactionStatus = 'I';
   /** Counts transactions, so that a cursor knows whether its own is still open. */
   transaction = 0;
   /** An error came since the last ReadyForQuery: an implicit transaction ends in a rollback. */
   failed = false;
-  /** Statements on their way that change the search path when they succeed. */
-  unsettledPath = 0;
+  /** Statements on their way that change settings when they succeed. */
+  settingsUnderWay = 0;
+  /** Statements on their way that end a transaction or go back in it. */
+  transactionsUnderWay = 0;
   /**
    * Counts the stretches between Syncs and Queries: behind a failure the server skips the rest of its own stretch, and
    * reads the next.
@@ -41,8 +50,8 @@ export class SessionState {
   /** The server reads COPY data. */
   copyIn = false;
 
-  constructor(path: SearchPath) {
-    this.path = new PathSettings(path);
+  constructor(login: SettingValues) {
+    this.settings = loginSettings(login);
   }
 
   /** What the client has prepared takes as much of the proxy's memory as one session may have. */
@@ -71,9 +80,24 @@ export class SessionState {
     if (answer !== undefined && answer === this.copyAwaited) this.copyAwaited = undefined;
   }
 
-  /** What a statement sent now is resolved against may still change by answers under way. */
-  get pathUnsettled(): boolean {
-    return this.unsettledPath > 0 || (this.path.dirty && this.answers.pending > 0);
+  /**
+   * Whom a statement sent now acts for, and what its names mean, may still change by answers under way. Those of the same
+   * stretch that touch neither settings nor the transaction cannot: if one fails, the server skips what is sent now.
+   */
+  get settingsUnsettled(): boolean {
+    if (this.settingsUnderWay > 0) return true;
+    return isDirty(this.settings) && (this.transactionsUnderWay > 0 || this.answers.endsPending);
+  }
+
+  /** The transaction under way has failed: the server takes nothing but its end. */
+  get transactionFailed(): boolean {
+    return this.failed || this.transactionStatus === 'E';
+  }
+
+  /** A transaction has ended, and settings with it. */
+  endTransaction(): void {
+    this.settings = this.failed ? afterRollback(this.settings) : afterCommit(this.settings);
+    this.transaction++;
   }
 
   /** Nothing is under way and no transaction is open. */

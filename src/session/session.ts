@@ -4,16 +4,15 @@
  * flow behind it.
  */
 import type net from 'node:net';
-import type { SessionIdentity } from '../audit/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { RowWindows } from '../guard/row-windows.js';
-import type { SessionRule } from '../policy/types.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import { adoptSocket, type Channel, connectChannel } from './channel.js';
 import type { FrameTables } from './frame-tables.js';
-import { sessionIdentity } from './identity.js';
+import { type Admitted, sessionIdentity } from './identity.js';
+import { IdentityBook } from './identity-book.js';
 import { MessageFlow } from './message-flow.js';
 import { flushFrame } from './messages.js';
 import { Outbox } from './outbox.js';
@@ -164,8 +163,9 @@ export class Session {
   private connect(login: AdmittedLogin): void {
     if (this.phase !== 'connecting') return;
     const { who, admission, context } = login;
-    const identity = sessionIdentity(who, admission.rule, context, this.ports);
-    this.reports.identity = identity;
+    const identity = sessionIdentity(who, admission, context, this.ports);
+    const identities = new IdentityBook(identity, this.ports);
+    this.reports.identities = identities;
     const upstream = connectChannel(
       this.ports.upstream,
       {
@@ -173,35 +173,36 @@ export class Session {
         drained: () => this.guarded(() => this.settle()),
         closed: (error) => this.guarded(() => this.upstreamClosed(error)),
       },
-      () => this.guarded(() => this.connected(upstream, login, identity)),
+      () => this.guarded(() => this.connected(upstream, login, identities)),
     );
     this.upstream = upstream;
     this.client.setReading(false);
   }
 
-  private connected(upstream: Channel, { admission, rest }: AdmittedLogin, identity: SessionIdentity): void {
+  private connected(upstream: Channel, { admission, rest }: AdmittedLogin, identities: IdentityBook): void {
     if (this.phase !== 'connecting') {
       upstream.destroy();
       return;
     }
-    const { rule, startup, negotiation } = admission;
+    const { startup, negotiation } = admission;
     this.toUpstream.attach(upstream);
     this.toUpstream.add(startup);
     if (negotiation !== undefined) this.toClient.add(negotiation);
-    this.flow = this.beginFlow(rule, identity);
+    this.flow = this.beginFlow(admission, identities);
     this.phase = 'log-in';
     if (rest.length > 0) this.flow.fromClient(rest);
     this.settle();
   }
 
-  private beginFlow(rule: SessionRule, identity: SessionIdentity): MessageFlow {
+  private beginFlow({ rule, claims }: Admitted, identities: IdentityBook): MessageFlow {
     return new MessageFlow({
       ports: this.ports,
       tables: this.host.tables,
       rowWindows: this.host.rowWindows,
       reports: this.reports,
       rule,
-      identity,
+      claims,
+      identities,
       toClient: this.toClient,
       toUpstream: this.toUpstream,
       resumed: (work) => this.resumed(work),

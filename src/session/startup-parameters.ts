@@ -1,8 +1,11 @@
 /**
  * Which parameters of a StartupMessage a governed session may bring, and what goes upstream in their place.
- * It knows names and PostgreSQL's `options` syntax; it knows no packets and no policies.
+ * It knows names and PostgreSQL's `options` syntax; it knows no packets, and of policies only what may be claimed.
  */
+import { claimProblem } from '../enforce/claims.js';
+import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
+import type { ClaimRule } from '../policy/types.js';
 
 export interface StartupProblem {
   readonly code: SessionErrorCode;
@@ -14,6 +17,8 @@ export interface GovernedStartup {
   readonly parameters: ReadonlyMap<string, string>;
   /** `_pq_.` names, to be reported back in NegotiateProtocolVersion. */
   readonly protocolOptions: readonly string[];
+  /** Of pgveil.role and its like. */
+  readonly claims: ClaimValues;
 }
 
 export type StartupOutcome =
@@ -48,7 +53,11 @@ function settingName(name: string): string {
 }
 
 /** @param parameters - the pairs in the order of the packet, duplicates included */
-export function governStartup(parameters: readonly (readonly [string, string])[]): StartupOutcome {
+export function governStartup(
+  parameters: readonly (readonly [string, string])[],
+  rule?: ClaimRule,
+): StartupOutcome {
+  const claims = new Map<string, string>();
   const upstream = new Map<string, string>();
   const protocolOptions: string[] = [];
   const seen = new Set<string>();
@@ -69,11 +78,11 @@ export function governStartup(parameters: readonly (readonly [string, string])[]
       if (!/^(f|fa|fal|fals|false|n|no|of|off|0)$/i.test(value))
         return refused('replication-not-allowed', 'a governed session cannot start replication');
     } else if (folded === 'options') {
-      const problem = checkOptions(value);
+      const problem = checkOptions(value, rule, claims);
       if (problem !== undefined) return { ok: false, problem };
       upstream.set('options', value);
     } else {
-      const problem = checkSetting(name, value);
+      const problem = checkSetting(name, value, rule, claims);
       if (problem !== undefined) return { ok: false, problem };
       upstream.set(name, value);
     }
@@ -83,11 +92,48 @@ export function governStartup(parameters: readonly (readonly [string, string])[]
   // INVARIANT(standard-strings): from the startup packet it is what RESET and DISCARD ALL go back to, whatever ALTER ROLE
   // or the server's configuration say (PGC_S_CLIENT in src/include/utils/guc.h).
   if (!seen.has('standard_conforming_strings')) upstream.set('standard_conforming_strings', 'on');
-  return { ok: true, startup: { parameters: upstream, protocolOptions } };
+  const problem = claimsProblem(claims, rule);
+  if (problem !== undefined) return { ok: false, problem };
+  return { ok: true, startup: { parameters: upstream, protocolOptions, claims: Object.fromEntries(claims) } };
 }
 
-function checkSetting(name: string, value: string): StartupProblem | undefined {
+const CLAIM = /^pgveil\.(role|purpose|actor)$/;
+
+/** Role first, because it says which purposes there are. */
+function claimsProblem(
+  claims: ReadonlyMap<string, string>,
+  rule: ClaimRule | undefined,
+): StartupProblem | undefined {
+  if (rule === undefined) return undefined;
+  const current = { role: claims.get('role') };
+  for (const name of ['role', 'purpose', 'actor'] as const) {
+    const refusal = claimProblem(rule, name, claims.get(name) ?? '', current);
+    if (refusal !== undefined)
+      return { code: 'startup-setting-not-allowed', message: `${refusal.message}: ${refusal.detail}` };
+  }
+  return undefined;
+}
+
+function checkSetting(
+  name: string,
+  value: string,
+  rule: ClaimRule | undefined,
+  claims: Map<string, string>,
+): StartupProblem | undefined {
   const folded = settingName(name);
+  const claim = CLAIM.exec(folded)?.[1];
+  if (claim !== undefined && rule?.by.kind === 'settings') {
+    // The server takes the last of two.
+    if (claims.has(claim))
+      return { code: 'startup-setting-invalid', message: `startup setting "${folded}" is given twice` };
+    claims.set(claim, value);
+    return undefined;
+  }
+  if (folded.startsWith('pgveil.') && rule?.by.kind === 'token')
+    return {
+      code: 'startup-setting-not-allowed',
+      message: 'this session claims by token, which is sent with SET pgveil.token after the log-in',
+    };
   // FAIL-CLOSED: a setting that is not on the list may change what SQL means, or what a role may do.
   if (!ALLOWED_SETTINGS.has(folded)) return notAllowed(name).problem;
   if (folded === 'client_encoding' && !isUtf8(value))
@@ -101,7 +147,11 @@ function checkSetting(name: string, value: string): StartupProblem | undefined {
 }
 
 /** `-c name=value` and `--name=value`, cut into words as pg_split_opts (src/backend/utils/init/postinit.c) does. */
-function checkOptions(options: string): StartupProblem | undefined {
+function checkOptions(
+  options: string,
+  rule: ClaimRule | undefined,
+  claims: Map<string, string>,
+): StartupProblem | undefined {
   const words = splitOptions(options);
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -116,7 +166,12 @@ function checkOptions(options: string): StartupProblem | undefined {
         message: 'startup "options" of a governed session may only hold "-c name=value" and "--name=value"',
       };
     // ParseLongOption turns - into _ in names.
-    const problem = checkSetting(setting.slice(0, equals).replaceAll('-', '_'), setting.slice(equals + 1));
+    const problem = checkSetting(
+      setting.slice(0, equals).replaceAll('-', '_'),
+      setting.slice(equals + 1),
+      rule,
+      claims,
+    );
     if (problem !== undefined) return problem;
   }
   return undefined;

@@ -4,6 +4,7 @@
  */
 import type { AuditTicket, SessionIdentity, StatementOutcome, StatementRecord } from '../audit/types.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
+import type { IdentityBook } from './identity-book.js';
 import type { NameChange } from './name-table.js';
 import type { Poison } from './poison.js';
 import type { Ports } from './ports.js';
@@ -33,16 +34,18 @@ export type TextFacts = Pick<QueryPlan, 'auditText' | 'shapeId' | 'tags'>;
 
 export class RunLedger {
   private readonly ports: Ports;
-  private readonly identity: SessionIdentity;
+  private readonly identities: Pick<IdentityBook, 'current'>;
   private readonly open = new Set<StatementRun>();
 
-  constructor(ports: Ports, identity: SessionIdentity) {
+  constructor(ports: Ports, identities: Pick<IdentityBook, 'current'>) {
     this.ports = ports;
-    this.identity = identity;
+    this.identities = identities;
   }
 
   /** Writes the intent. The statement may go upstream once `ticket.ready` is done. */
   begin(options: {
+    /** Whom it was planned for; undefined: whoever acts now. */
+    readonly identity?: SessionIdentity | undefined;
     readonly text: TextFacts;
     readonly command: string;
     readonly decision: RunDecision;
@@ -53,7 +56,7 @@ export class RunLedger {
     readonly portalChange?: NameChange<Portal> | undefined;
   }): StatementRun {
     const record: StatementRecord = {
-      session: this.identity,
+      session: options.identity ?? this.identities.current,
       auditText: options.text.auditText,
       shapeId: options.text.shapeId,
       command: options.command,
@@ -92,7 +95,7 @@ export class RunLedger {
     const { decision } = run.record;
     this.ports.observer.statement({
       decision,
-      role: this.identity.role,
+      role: run.record.session.role,
       seconds: durationMs / 1000,
       rows: run.rows,
       maskedLabels: status === 'success' ? (run.source?.maskedLabels ?? []) : [],

@@ -2,6 +2,7 @@
  * The start of governed statements: what each reads and changes, its audit intent, and the wait until that is safe.
  * It knows plans and the session's state, no messages.
  */
+import type { SessionIdentity } from '../audit/types.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import { announceEffect, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
@@ -18,6 +19,14 @@ export interface Begun {
   readonly runs: StatementRun[];
   failed: boolean;
 }
+
+/** Under what a statement is started. */
+export interface Stance extends Pick<Prepared, 'epoch' | 'acting'> {
+  readonly identity: SessionIdentity;
+}
+
+/** Of one statement of a plan, by its index. */
+export type StanceOf = (plan: QueryPlan, index: number) => Stance;
 
 export class StatementStarts {
   private readonly state: SessionState;
@@ -47,12 +56,13 @@ export class StatementStarts {
   }
 
   /** The statements up to the first that is refused, each with its intent written. */
-  ofPlan(plan: QueryPlan, observing: boolean): StatementRun[] {
+  ofPlan(plan: QueryPlan, observing: boolean, stanceOf: StanceOf): StatementRun[] {
     const runs: StatementRun[] = [];
     for (const one of plan.plans) {
       const refusal = one.kind === 'refuse' ? one.refusal : undefined;
       const decision: RunDecision = observing ? 'observe' : one.kind === 'refuse' ? 'deny' : one.kind;
-      const run = this.begin(plan, one.facts, decision, observing ? undefined : refusal, plan.epoch);
+      const why = observing ? undefined : refusal;
+      const run = this.begin(plan, one.facts, decision, why, stanceOf(plan, runs.length));
       runs.push(run);
       if (run.poison !== undefined) break;
     }
@@ -64,9 +74,9 @@ export class StatementStarts {
     facts: PlanFacts,
     decision: RunDecision,
     refusal: Refusal | undefined,
-    epoch: string,
+    stance: Stance,
   ): StatementRun {
-    const source = sourceOf(facts, this.state, epoch);
+    const source = sourceOf(facts, this.state, stance);
     const own = source.ok ? (this.fullFor(facts) ?? this.limits(facts, source.facts)) : source.refusal;
     const why = refusal ?? (decision === 'observe' ? undefined : own);
     const poison = why === undefined ? undefined : makePoison(why);
@@ -75,12 +85,14 @@ export class StatementStarts {
       command: facts.command,
       decision,
       facts,
-      epoch,
+      epoch: stance.epoch,
+      acting: stance.acting,
       parse: undefined,
       guard: newMark(),
     };
     const changes = poison === undefined ? announceEffect(facts.effect, prepared, this.state) : undefined;
     return this.ledger.begin({
+      identity: stance.identity,
       text,
       command: facts.command,
       decision: poison === undefined ? decision : 'deny',

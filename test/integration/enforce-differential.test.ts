@@ -46,8 +46,11 @@ sessions: [ { user: postgres, role: anyone } ]
 `;
 }
 
+/** A sample differs each time; read-samples.test.ts has them. */
+const draws = /TABLESAMPLE/;
+
 /** Refused although they hide nothing here; docs/threat-model.md and docs/policies.md say why. */
-const knownRefusals = /TABLESAMPLE|system columns/;
+const knownRefusals = /system column/;
 /** A row rule cannot be moved onto a view that may compute other things under the same names. */
 const refusedViews = /relation "[^"]+" is not open/;
 
@@ -95,6 +98,7 @@ describe.each(postgresVersions)('a policy that hides nothing, on PostgreSQL %i',
     const refused: string[] = [];
     let same = 0;
     for (const { sql, searchPath } of corpus()) {
+      if (draws.test(sql)) continue;
       const session: SessionFacts = {
         user: 'postgres',
         database: db.name,
@@ -174,7 +178,7 @@ describe.each(postgresVersions)('over tables that hold the masked data, on Postg
       let same = 0;
       for (const { sql, searchPath } of corpus()) {
         // The system catalogs of two databases differ in their object numbers.
-        if (/pg_class|regclass/.test(sql)) continue;
+        if (/pg_class|regclass/.test(sql) || draws.test(sql)) continue;
         const session = real.session(role, { searchPath });
         const [plan] = (await real.plan(sql, session)).plans;
         if (plan!.kind === 'refuse') continue;

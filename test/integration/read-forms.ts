@@ -13,6 +13,8 @@ export const readSetup = `
   CREATE TABLE visits_us_new PARTITION OF visits_us DEFAULT;
   INSERT INTO visits VALUES (1, 'EU', 1, 'canary-visit-1', '2026-01-01'), (2, 'EU', 2, 'canary-visit-2', '2026-01-02'),
     (3, 'US', 3, 'canary-visit-3', '2025-01-03'), (4, 'US', 4, 'canary-visit-4', '2026-01-04'), (5, 'EU', 5, NULL, '2026-01-05');
+  CREATE TABLE births (id integer, customer_id integer, born date) PARTITION BY RANGE (born);
+  CREATE TABLE births_1980 PARTITION OF births FOR VALUES FROM ('1980-01-01') TO ('1990-01-01');
   CREATE TABLE letters (id integer PRIMARY KEY, customer_id integer NOT NULL, body text);
   CREATE TABLE emails (reply_to text) INHERITS (letters);
   INSERT INTO letters VALUES (1, 1, 'canary-letter-1'), (2, 2, 'canary-letter-2');
@@ -42,14 +44,15 @@ export const readSetup = `
 export const readPolicy = crmPolicy
   .replace(
     'public.tickets.subject]',
-    'public.tickets.subject, public.visits.remark, public.letters.body, public.emails.reply_to, public.measures.remark]',
+    'public.tickets.subject, public.visits.remark, public.letters.body, public.emails.reply_to, public.measures.remark, public.births.born]',
   )
   .replace(
     'public.tickets: { key: customer_id }',
     `public.tickets: { key: customer_id }
   public.visits: { key: customer_id }
   public.letters: { key: customer_id }
-  public.measures: { key: customer_id }`,
+  public.measures: { key: customer_id }
+  public.births: { key: customer_id }`,
   );
 
 export const readTables = [
@@ -186,6 +189,18 @@ export const readForms: Readonly<Record<string, readonly string[]>> = {
     'SELECT * FROM letters ORDER BY id',
     'SELECT * FROM ONLY letters ORDER BY id',
     'SELECT * FROM emails ORDER BY id',
+    'SELECT l.id, l.tableoid::regclass FROM letters l ORDER BY l.id',
+    'SELECT tableoid::regclass::text, * FROM visits ORDER BY id',
+    'SELECT v.tableoid::regclass, count(*) FROM visits v GROUP BY 1 ORDER BY 1',
+    'SELECT p.relname, v.id FROM visits v JOIN pg_class p ON p.oid = v.tableoid ORDER BY v.id',
+    'SELECT c.tableoid::regclass AS t, c.* FROM customers c ORDER BY c.id',
+    'SELECT id FROM letters WHERE tableoid = $$emails$$::regclass ORDER BY id',
+    'SELECT v.*, v.tableoid::regclass FROM visits AS v (a, b) ORDER BY a',
+
+    'SELECT c.*, o.*, o.tableoid::regclass FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY c.id, o.id',
+    'SELECT *, o.tableoid::regclass FROM customers c, orders o WHERE o.customer_id = c.id ORDER BY c.id, o.id',
+    'SELECT o.tableoid FROM products p LEFT JOIN orders o ON o.id = p.id WHERE o.tableoid IS NULL',
+    'SELECT ctid, xmin FROM products WHERE false',
   ],
   views: [
     'SELECT * FROM v_plain ORDER BY id',
@@ -247,5 +262,14 @@ export const refusedForms: readonly (readonly [sql: string, message: RegExp])[] 
   ['SELECT customers.id FROM public.customers, other.customers', /ambiguous|two tables/],
   ['SELECT m.id, m.raw FROM measures m GROUP BY m.id', /column "raw" of type json, which has no equality/],
   ['SELECT m.id, m.spot FROM measures m GROUP BY m.id', /"spot" of type point/],
+  ['SELECT ctid FROM customers', /system column "ctid"/],
+  ['SELECT xmin, * FROM orders', /system column "xmin"/],
+  ['SELECT id FROM orders WHERE cmax = $$0$$', /system column "cmax"/],
+  ['SELECT tableoid FROM births', /system column "tableoid"/],
+  ['SELECT count(*) FROM births_1980', /partition "public.births_1980" is not open/],
+  ['INSERT INTO births_1980 VALUES (1, 1, $$1980-01-01$$)', /partition "public.births_1980" is not open/],
+  ['SELECT c, c.tableoid FROM customers c', /beside its whole row/],
+  ['SELECT c.tableoid FROM customers c NATURAL JOIN orders', /beside NATURAL JOIN/],
+  ['SELECT *, c.tableoid FROM customers c JOIN orders o USING (id)', /over this FROM/],
   ['SELECT id, email FROM customers GROUP BY ROLLUP (id)', /key inside GROUPING SETS/],
 ];

@@ -12,6 +12,7 @@ import {
 } from '../../scripts/functions/server-functions.js';
 import { startPostgres, type PostgresServer } from '../../src/cli/launch/postgres.js';
 import { builtinFunction, reviewedSignatures } from '../../src/enforce/builtin-functions.js';
+import { informationFunctions } from '../../src/enforce/data/information-functions.js';
 import { hiddenColumns, ownRowsOnly } from '../../src/enforce/data/system-catalogs.js';
 import { reviewedCatalogs } from '../../src/enforce/system-catalogs.js';
 
@@ -44,6 +45,13 @@ describe.each(supportedVersions)('PostgreSQL %i', (version) => {
     for (const one of functions) seenFunctions.add(signatureOf(one));
     expect(unknown).toEqual([]);
     expect(functions.length).toBeGreaterThan(3_000);
+  });
+
+  it('has the functions in information_schema that were reviewed, and no other', async () => {
+    const there = await list(`
+      SELECT p.proname::text AS value FROM pg_proc p
+      WHERE p.pronamespace = 'information_schema'::regnamespace ORDER BY p.proname COLLATE "C"`);
+    expect(there).toEqual([...informationFunctions].sort());
   });
 
   it('has neither defaults nor VARIADIC where the overloads of a name differ in verdict', () => {

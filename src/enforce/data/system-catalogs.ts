@@ -83,6 +83,7 @@ pg_catalog.pg_class
 pg_catalog.pg_collation
 pg_catalog.pg_constraint
 pg_catalog.pg_conversion
+pg_catalog.pg_cursors
 pg_catalog.pg_database
 pg_catalog.pg_db_role_setting
 pg_catalog.pg_default_acl
@@ -109,6 +110,7 @@ pg_catalog.pg_parameter_acl
 pg_catalog.pg_partitioned_table
 pg_catalog.pg_policies
 pg_catalog.pg_policy
+pg_catalog.pg_prepared_statements
 pg_catalog.pg_proc
 pg_catalog.pg_publication
 pg_catalog.pg_publication_namespace
@@ -129,6 +131,8 @@ pg_catalog.pg_shseclabel
 pg_catalog.pg_stat_activity
 pg_catalog.pg_stat_gssapi
 pg_catalog.pg_stat_ssl
+pg_catalog.pg_stat_user_indexes
+pg_catalog.pg_statio_all_tables
 pg_catalog.pg_statistic_ext
 pg_catalog.pg_subscription
 pg_catalog.pg_subscription_rel
@@ -159,7 +163,6 @@ export const catalogReasons = {
   replication: 'it belongs to replication',
   secrets: 'it holds passwords or options that may be some',
   server: "it belongs to the server's upkeep",
-  'statement-text': 'it shows statements as pgveil rewrote them',
   statistics: 'it holds values and counts of the data itself',
 } as const;
 
@@ -186,7 +189,6 @@ pg_catalog.pg_stat_slru
 pg_catalog.pg_stat_sys_indexes
 pg_catalog.pg_stat_sys_tables
 pg_catalog.pg_stat_user_functions
-pg_catalog.pg_stat_user_indexes
 pg_catalog.pg_stat_user_tables
 pg_catalog.pg_stat_wal
 pg_catalog.pg_stat_xact_all_tables
@@ -195,7 +197,6 @@ pg_catalog.pg_stat_xact_user_functions
 pg_catalog.pg_stat_xact_user_tables
 pg_catalog.pg_statio_all_indexes
 pg_catalog.pg_statio_all_sequences
-pg_catalog.pg_statio_all_tables
 pg_catalog.pg_statio_sys_indexes
 pg_catalog.pg_statio_sys_sequences
 pg_catalog.pg_statio_sys_tables
@@ -242,10 +243,6 @@ pg_catalog.pg_config
 pg_catalog.pg_shmem_allocations
 pg_catalog.pg_shmem_allocations_numa @18
 `,
-  'statement-text': `
-pg_catalog.pg_cursors
-pg_catalog.pg_prepared_statements
-`,
   statistics: `
 pg_catalog.pg_statistic
 pg_catalog.pg_statistic_ext_data
@@ -268,11 +265,22 @@ export const hiddenColumns: Readonly<Record<string, Readonly<Record<string, stri
     relallvisible: '0::pg_catalog.int4',
     relallfrozen: '0::pg_catalog.int4',
   },
+  pg_cursors: { statement: 'NULL::pg_catalog.text' },
   pg_foreign_server: { srvoptions: 'NULL::pg_catalog.text[]' },
+  pg_prepared_statements: { statement: 'NULL::pg_catalog.text' },
   pg_sequences: { last_value: 'NULL::pg_catalog.int8' },
   pg_stat_activity: { query: 'NULL::pg_catalog.text', query_id: 'NULL::pg_catalog.int8' },
   pg_subscription: { subconninfo: 'NULL::pg_catalog.text' },
   pg_user_mappings: { umoptions: 'NULL::pg_catalog.text[]' },
+};
+
+/**
+ * Views of counters that ORMs read for the names in them (drizzle-kit for indexes, Sequelize for comments): these columns show,
+ * and everything else, whatever a later version adds, is NULL.
+ */
+export const namesOnly: Readonly<Record<string, readonly string[]>> = {
+  pg_stat_user_indexes: ['relid', 'indexrelid', 'schemaname', 'relname', 'indexrelname'],
+  pg_statio_all_tables: ['relid', 'schemaname', 'relname'],
 };
 
 /** Catalogs of which a session sees its own rows only, by this column. */

@@ -3,12 +3,14 @@ import type { Column, Relation } from '../../catalog/types.js';
 import { builtInMasks, maskNameOf } from '../check-content.js';
 import { jsonPathText } from '../json-path.js';
 import { maskPaths, pathColumn, type MaskedPath } from '../masks/json-paths.js';
+import { pathWriting } from '../masks/json-writing.js';
 import type { CompiledMask, MaskContext } from '../masks/mask-kind.js';
 import { compileMask } from '../masks/registry.js';
 import { secretName } from '../secrets.js';
 import type { ColumnDecision, WhereMode, WriteMode } from '../types.js';
 import { columnAt, complain, qualified, type Binding } from './binding.js';
 import type { BoundLabels, PathLabel } from './labels.js';
+import { reportWhereModes } from './where-mode.js';
 
 export interface ColumnMasks {
   decide(role: string, relation: Relation, column: Column): ColumnDecision;
@@ -60,7 +62,15 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
       return { kind: 'clear', label, ...(use.write === undefined ? {} : { write: use.write }) };
     const mask = context.named(use.name, column);
     return mask.ok
-      ? { kind: 'masked', label, mask: use.name, sql: mask.sql, where: use.where, write: use.write ?? 'keep' }
+      ? {
+          kind: 'masked',
+          label,
+          mask: use.name,
+          sql: mask.sql,
+          where: use.where,
+          write: use.write ?? 'keep',
+          writing: mask.writing,
+        }
       : { reason: `the mask "${use.name}" does not fit: ${mask.reason}` };
   };
 
@@ -70,24 +80,37 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     found: readonly PathLabel[],
   ): ColumnDecision | { reason: string } => {
     const masked: MaskedPath[] = [];
+    const kept: MaskedPath[] = [];
+    let rejects = false;
+    // One place that conditions may not touch is enough: no condition tells which place of a document it reads.
+    let where: WhereMode = 'masked';
     const names: string[] = [];
     let label = found[0]!.label;
     for (const one of found) {
       const decision = wholeColumn(role, pathColumn(column), one.label);
       if ('reason' in decision) return { reason: `at ${jsonPathText(one.steps)}: ${decision.reason}` };
+      // One place that may not be written is enough: the document is written as a whole.
+      if (decision.kind !== 'denied' && decision.write === 'reject') rejects = true;
       if (decision.kind === 'clear') continue;
+      if (decision.kind === 'masked' && decision.where === 'deny') where = 'deny';
       if (masked.length === 0) label = one.label;
-      masked.push({ steps: one.steps, mask: decision.kind === 'masked' ? decision.sql : undefined });
+      const path: MaskedPath =
+        decision.kind === 'denied'
+          ? { steps: one.steps, mask: undefined }
+          : { steps: one.steps, mask: decision.sql, looksMasked: decision.writing?.looksMasked };
+      masked.push(path);
+      if (decision.kind === 'denied' || decision.write === 'keep') kept.push(path);
       names.push(`${jsonPathText(one.steps)}: ${decision.kind === 'masked' ? decision.mask : 'deny'}`);
     }
-    if (masked.length === 0) return { kind: 'clear', label };
+    if (masked.length === 0) return { kind: 'clear', label, ...(rejects ? { write: 'reject' } : {}) };
     return {
       kind: 'masked',
       label,
       mask: names.join(', '),
       sql: maskPaths(masked),
-      where: 'masked',
-      write: 'keep',
+      where,
+      write: rejects ? 'reject' : kept.length > 0 ? 'keep' : 'allow',
+      writing: pathWriting(kept),
     };
   };
 
@@ -103,6 +126,7 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
   };
 
   reportMisfits(binding, labels, compile);
+  reportWhereModes(binding, labels, (role, label) => maskFor(binding, role, label));
   return {
     decide: (role, relation, column) => {
       const decision = compile(role, relation, column);

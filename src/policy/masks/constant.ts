@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Column } from '../../catalog/types.js';
 import { literal, safeTypeName } from '../sql-text.js';
+import { fixedText } from './covered-text.js';
 import { isText, keepNull, type MaskKind } from './mask-kind.js';
 import { clampRange, isNumber } from './number-range.js';
 
@@ -65,4 +66,5 @@ export const constantMask: MaskKind<typeof schema> = {
     valueFits(definition.value, column) ? undefined : `the constant is no value of the type ${column.type}`,
   sql: (definition, column) =>
     keepNull(column, () => `${literal(String(definition.value))}::${safeTypeName(column.baseType)}`),
+  writing: (definition, column) => fixedText(column, String(definition.value)),
 };

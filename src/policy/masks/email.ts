@@ -1,6 +1,7 @@
 /** `email`: the first character and the domain, `a***@example.com`. */
 import { z } from 'zod';
-import { call, op, textLiteral } from '../sql-text.js';
+import { call, literal, op, textLiteral } from '../sql-text.js';
+import { asText } from './covered-text.js';
 import { needsText, textMask, type MaskKind } from './mask-kind.js';
 
 const schema = z.strictObject({ kind: z.literal('email') });
@@ -21,4 +22,8 @@ export const emailMask: MaskKind<typeof schema> = {
         `ELSE ${op(op(call('left', text, '1'), '||', textLiteral('***')), '||', domain)} END`
       );
     }),
+  // No address has three asterisks for its local part, or none behind its first letter.
+  writing: () => ({
+    looksMasked: (value) => op(asText(value), '~', `${literal('^.?[*]{3}(@|$)')}::pg_catalog.text`),
+  }),
 };

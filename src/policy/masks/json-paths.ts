@@ -8,6 +8,8 @@ export interface MaskedPath {
   readonly steps: readonly string[];
   /** Masks the value's text; undefined: the key is taken out. */
   readonly mask: MaskSql | undefined;
+  /** True for a text that can only be this mask's work. */
+  readonly looksMasked?: MaskSql | undefined;
 }
 
 /** The column that a mask sees when it masks the text at a path. */
@@ -39,13 +41,7 @@ export function maskPaths(paths: readonly MaskedPath[]): MaskSql {
       const changed =
         mask === undefined
           ? op(`${name}.v`, '#-', path)
-          : call(
-              'jsonb_set',
-              `${name}.v`,
-              path,
-              `COALESCE(${call('to_jsonb', mask(text))}, 'null'::pg_catalog.jsonb)`,
-              'false',
-            );
+          : call('jsonb_set', `${name}.v`, path, maskedAt(mask, `${name}.v`, path), 'false');
       const present = mask === undefined ? op(`${name}.v`, '#>', path) : text;
       return (
         `(SELECT CASE WHEN ${present} IS NULL THEN ${name}.v ELSE ${changed} END ` +
@@ -54,4 +50,9 @@ export function maskPaths(paths: readonly MaskedPath[]): MaskSql {
     }, `((${value})::pg_catalog.jsonb)`);
     return masked;
   };
+}
+
+/** What stands for the value at a path, as jsonb; for a mask without a value, JSON's null. */
+export function maskedAt(mask: MaskSql, value: string, path: string): string {
+  return `COALESCE(${call('to_jsonb', mask(op(value, '#>>', path)))}, 'null'::pg_catalog.jsonb)`;
 }

@@ -1,8 +1,10 @@
 /** `jsonb`: other masks, each at a path inside the value. */
 import { z } from 'zod';
 import { parseJsonPath, pathsOverlap } from '../json-path.js';
-import type { MaskKind } from './mask-kind.js';
-import { maskPaths, pathColumn } from './json-paths.js';
+import type { Column } from '../../catalog/types.js';
+import type { MaskContext, MaskKind } from './mask-kind.js';
+import { maskPaths, pathColumn, type MaskedPath } from './json-paths.js';
+import { pathWriting } from './json-writing.js';
 
 const schema = z.strictObject({
   kind: z.literal('jsonb'),
@@ -39,11 +41,19 @@ export const jsonbMask: MaskKind<typeof schema> = {
     }
     return undefined;
   },
-  sql: (definition, column, context) =>
-    maskPaths(
-      Object.entries(definition.paths).map(([path, mask]) => {
-        const inner = mask === 'deny' ? undefined : context.named(mask, pathColumn(column));
-        return { steps: parseJsonPath(path)!, mask: inner?.ok === true ? inner.sql : undefined };
-      }),
-    ),
+  sql: (definition, column, context) => maskPaths(maskedPaths(definition, column, context)),
+  writing: (definition, column, context) => pathWriting(maskedPaths(definition, column, context)),
 };
+
+function maskedPaths(
+  definition: z.infer<typeof schema>,
+  column: Column,
+  context: MaskContext,
+): readonly MaskedPath[] {
+  return Object.entries(definition.paths).map(([path, mask]) => {
+    const steps = parseJsonPath(path)!;
+    const inner = mask === 'deny' ? undefined : context.named(mask, pathColumn(column));
+    if (inner?.ok !== true) return { steps, mask: undefined };
+    return { steps, mask: inner.sql, looksMasked: inner.writing.looksMasked };
+  });
+}

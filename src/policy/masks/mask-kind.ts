@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Column } from '../../catalog/types.js';
-import type { MaskSql } from '../types.js';
+import type { MaskSql, MaskWriting } from '../types.js';
 import { cast, safeTypeName } from '../sql-text.js';
 import type { ExpressionParser } from '../expression/compile.js';
 
@@ -18,7 +18,8 @@ export interface MaskContext {
 }
 
 export type CompiledMask =
-  { readonly ok: true; readonly sql: MaskSql } | { readonly ok: false; readonly reason: string };
+  | { readonly ok: true; readonly sql: MaskSql; readonly writing: MaskWriting }
+  | { readonly ok: false; readonly reason: string };
 
 export interface MaskKind<Schema extends z.ZodObject> {
   readonly schema: Schema;
@@ -26,6 +27,11 @@ export interface MaskKind<Schema extends z.ZodObject> {
   readonly fits: (definition: z.infer<Schema>, column: Column, context: MaskContext) => string | undefined;
   /** Only called where it fits. The value given to the result is any SQL expression of the column's type. */
   readonly sql: (definition: z.infer<Schema>, column: Column, context: MaskContext) => MaskSql;
+  /**
+   * How a written mask is recognised. Left out where ordinary values look like the mask's: a date at the start of a year,
+   * a round number, a pseudonym beside real digests. Only called where the mask fits.
+   */
+  readonly writing?: (definition: z.infer<Schema>, column: Column, context: MaskContext) => MaskWriting;
 }
 
 export const keySourceSchema = z.union([

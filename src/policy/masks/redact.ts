@@ -1,7 +1,9 @@
 /** `redact`: one fixed value of the column's type, the same for every row. */
 import { z } from 'zod';
 import type { Column } from '../../catalog/types.js';
-import { call, literal, safeTypeName } from '../sql-text.js';
+import { call, literal, op, safeTypeName } from '../sql-text.js';
+import type { MaskWriting } from '../types.js';
+import { asText, fixedText } from './covered-text.js';
 import { keepNull, type MaskKind } from './mask-kind.js';
 
 const schema = z.strictObject({ kind: z.literal('redact') });
@@ -56,6 +58,15 @@ function fixedValue(column: Column): string | undefined {
   return text === undefined ? undefined : `${literal(text)}::${type}`;
 }
 
+/** Only the asterisks: zero, the first of January 1970 and the empty list are values like others. */
+function writing(column: Column): MaskWriting {
+  const name = column.baseTypeName;
+  if (name === 'json' || name === 'jsonb') {
+    return { looksMasked: (value) => op(asText(value), '=', `'"***"'::pg_catalog.text`) };
+  }
+  return fixedText(column, '***');
+}
+
 export const redactMask: MaskKind<typeof schema> = {
   schema,
   fits: (_definition, column) =>
@@ -63,4 +74,5 @@ export const redactMask: MaskKind<typeof schema> = {
       ? `redact has no fixed value for the type ${column.type}; use a mask of kind null, or deny`
       : undefined,
   sql: (_definition, column) => keepNull(column, () => fixedValue(column)!),
+  writing: (_definition, column) => writing(column),
 };

@@ -1,6 +1,7 @@
 /** `regex`: replaces what a pattern matches. The pattern is checked at load, so that it cannot fail on a value. */
 import { z } from 'zod';
 import { call, literal, textLiteral } from '../sql-text.js';
+import { fixedText } from './covered-text.js';
 import { needsText, textMask, type MaskKind } from './mask-kind.js';
 
 /**
@@ -73,4 +74,5 @@ export const regexMask: MaskKind<typeof schema> = {
       return `CASE WHEN (${text} OPERATOR(pg_catalog.${operator}) ${pattern}) THEN ${replaced} ELSE ${textLiteral('***')} END`;
     });
   },
+  writing: (definition, column) => (definition.unmatched === 'keep' ? {} : fixedText(column, '***')),
 };

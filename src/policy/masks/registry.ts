@@ -43,7 +43,11 @@ function compileWith<Schema extends z.ZodObject>(
 ): CompiledMask {
   const reason = kind.fits(definition, column, context);
   return reason === undefined
-    ? { ok: true, sql: kind.sql(definition, column, context) }
+    ? {
+        ok: true,
+        sql: kind.sql(definition, column, context),
+        writing: kind.writing?.(definition, column, context) ?? {},
+      }
     : { ok: false, reason };
 }
 

@@ -161,11 +161,16 @@ function effectOf(sql: string): SessionEffect | undefined {
   const path = /^SET (LOCAL )?search_path (?:TO|=) (.*)$/i.exec(sql);
   if (path !== null)
     return {
-      kind: 'set-search-path',
-      path: path[2]!.split(',').map((one) => one.trim()),
-      local: path[1] !== undefined,
+      kind: 'set',
+      changes: [
+        {
+          setting: 'path',
+          value: path[2]!.split(',').map((one) => one.trim()),
+          local: path[1] !== undefined,
+        },
+      ],
     };
-  if (/^RESET search_path/i.test(sql)) return { kind: 'set-search-path', path: undefined, local: false };
+  if (/^RESET search_path/i.test(sql)) return { kind: 'set', changes: [{ setting: 'path', value: undefined, local: false }] };
   if (/^DISCARD ALL/i.test(sql)) return { kind: 'discard-all' };
   const transaction = [
     [/^BEGIN/i, 'begin'],

@@ -24,8 +24,33 @@ describe('a bad policy is refused with its place and the fix', () => {
     [
       'sessions: [{ user: a, role: r, may: [r] }]',
       'sessions: [{ user: a, role: r }]',
-      'p1.yaml:7:37: error: "sessions.0.may": may comes with a later release ([r]); remove it',
+      'p1.yaml:7:37: error: "sessions.0.may": the session does not say how a role is claimed',
     ],
+    ...(
+      [
+        ['role: r, may: [r], claims: settings', 'a session has a role of its own or claims one'],
+        ['claims: settings', 'the session does not say which roles may be claimed'],
+        ['may: [], claims: settings', 'lists no role'],
+        ['may: [rr], claims: settings', 'there is no role "rr" (rr); did you mean "r"?'],
+        ['may: [r, r], claims: settings', 'the role "r" is listed twice'],
+        ['may: [r], claims: setings', 'claims'],
+        ['may: [r], claims: settings, purpose: p', 'the purpose is claimed together with the role'],
+        ['exempt: true, may: [r], claims: settings', 'an exempt session acts in no role'],
+        ['may: [r], claims: { token: { jwks: nowhere.json, issuer: i } }', 'audience'],
+        [
+          'may: [r], claims: { token: { jwks: nowhere.json, issuer: i, audience: a } }',
+          'the key set cannot be read (ENOENT) (nowhere.json); correct its path or its rights',
+        ],
+        [
+          'may: [r], claims: { token: { jwks: "https://sso.test/keys", issuer: i, audience: a } }',
+          'the key set is an address, and pgveil fetches none',
+        ],
+      ] as const
+    ).map(([claim, expected]) => [
+      `sessions: [{ user: a, ${claim} }]`,
+      'sessions: [{ user: a, role: r }]',
+      expected,
+    ]),
     [
       'sessions: [{ user: a, role: rr }]',
       'sessions: [{ user: a, role: r }]',
@@ -42,9 +67,9 @@ describe('a bad policy is refused with its place and the fix', () => {
       'p1.yaml:7:23: error: not an address or network (10.0.0.0/33); write for example',
     ],
     [
-      'masks: { mail: { mask: redact, where: equality } }',
+      'masks: { mail: { mask: clear, where: equality } }',
       'masks: { mail: redact }',
-      '"equality" and "deny" come with a later release (equality); remove where:',
+      '"clear" and "deny" mask nothing (equality); remove where:',
     ],
     ['limits: { rows_per_hour: 0 }', 'masks: { mail: redact }', 'lets no row through'],
     ['limits: {}', 'masks: { mail: redact }', 'limits nothing'],

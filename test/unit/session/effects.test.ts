@@ -11,19 +11,23 @@ const prepared = (command: string): Prepared => ({
   decision: 'forward',
   facts: emptyFacts(command),
   epoch: '1',
+  acting: '',
   parse: undefined,
   guard: { passed: false, asked: 0 },
 });
 
 test('SQL and protocol mean the same name by the same bytes, and by no others', () => {
-  const state = new SessionState([]);
+  const state = new SessionState({ path: [] });
   // The text "Ã©" has the characters that stand for the bytes of "é" in a byte string.
   const bytesOfE = toByteString('é');
   expect(bytesOfE).toBe('Ã©');
   announceEffect({ kind: 'prepare', name: 'é' }, prepared('SELECT'), state);
   announceEffect({ kind: 'prepare', name: 'Ã©' }, prepared('INSERT'), state);
   expect(state.statements.expected(bytesOfE)?.command).toBe('SELECT');
-  const source = sourceOf({ ...emptyFacts('EXECUTE'), effect: { kind: 'execute', name: 'é' } }, state, '1');
+  const source = sourceOf({ ...emptyFacts('EXECUTE'), effect: { kind: 'execute', name: 'é' } }, state, {
+    epoch: '1',
+    acting: '',
+  });
   expect(source.ok).toBe(true);
   announceEffect({ kind: 'deallocate', name: 'é' }, prepared('DEALLOCATE'), state);
   expect(state.statements.expected(bytesOfE)).toBeUndefined();

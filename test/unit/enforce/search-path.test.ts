@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseSearchPath } from '../../../src/session/search-path.js';
+import { parseSearchPath } from '../../../src/enforce/search-path.js';
 
 test.each([
   ['', []],
