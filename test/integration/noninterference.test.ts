@@ -5,7 +5,8 @@ import { statisticsScript } from '../soak/scripts.js';
 import { unnoticed } from '../support/hidden.js';
 import { postgresVersions } from '../support/servers.js';
 
-const statements = Number(process.env['PGVEIL_SOAK_STATEMENTS'] ?? 320);
+/** For each of the two roles. */
+const statements = Number(process.env['PGVEIL_SOAK_STATEMENTS'] ?? 600) / 2;
 const seed = Number(process.env['PGVEIL_SOAK_SEED'] ?? 1);
 
 describe.each(postgresVersions)('random statements on PostgreSQL %i, through the wire', (version) => {
