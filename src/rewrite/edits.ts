@@ -36,19 +36,34 @@ export function orderEdits(edits: readonly Edit[]): readonly Edit[] {
 
 /**
  * Applies ordered edits to the tokens [first, end) of a text.
- * Returns the statement's new text, from its first token to its last, without a semicolon.
+ * Returns the statement's new text, from its first token to its last, without a semicolon. `kept` takes three numbers for
+ * each stretch of the client's own bytes in it: where it stands in the new text, where in the old, and its length.
  */
-export function applyEdits(lexed: LexedText, first: number, end: number, edits: readonly Edit[]): ByteString {
+export function applyEdits(
+  lexed: LexedText,
+  first: number,
+  end: number,
+  edits: readonly Edit[],
+  kept: number[] = [],
+): ByteString {
   const { text, tokens } = lexed;
+  const keep = (from: number, to: number): void => {
+    if (to > from) kept.push(out.length, from, to - from);
+    out += text.slice(from, to);
+  };
   if (first >= end) return '' as ByteString;
   let out = '';
   let offset = tokens.start(first);
   const last = tokens.end(end - 1);
   for (const edit of edits) {
     const from = edit.first < end ? tokens.start(edit.first) : last;
-    out += text.slice(offset, from);
-    for (const piece of edit.pieces) out += pieceText(lexed, piece);
+    keep(offset, from);
+    for (const piece of edit.pieces) {
+      if (typeof piece === 'string') out += piece;
+      else keep(tokens.start(piece.first), tokens.end(piece.end - 1));
+    }
     offset = edit.end > edit.first ? tokens.end(edit.end - 1) : from;
   }
-  return (out + text.slice(offset, last)) as ByteString;
+  keep(offset, last);
+  return out as ByteString;
 }

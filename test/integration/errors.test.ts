@@ -46,6 +46,7 @@ const setup = `
 describe.each(postgresVersions)('what PostgreSQL %i says of hidden values', (version) => {
   let proxy: Proxy;
   let client: RawClient;
+  const told: boolean[] = [];
 
   beforeAll(async () => {
     proxy = await startProxy(version);
@@ -157,6 +158,44 @@ describe.each(postgresVersions)('what PostgreSQL %i says of hidden values', (ver
     expect(answer.said).not.toContain('canary');
   });
 
+  test.each([
+    'SELECT nothing FROM cases',
+    'SELECT id, nothing FROM customers',
+    'SELECT c.id FROM customers c JOIN orders o ON o.nothing = c.id',
+    "SELECT 'äöü€😀' AS x, first_name /* 😀 ü */ || nothing FROM customers WHERE id = 1",
+    '/* ü */ SELECT lower(id) FROM customers -- ü',
+    'SELECT first_name FROM customers WHERE email = nothing AND id = 1',
+    'SELECT id FROM customers WHERE id = $$x$$',
+    "SELECT id FROM customers WHERE birth_date > 'x'",
+    'SELECT email, count(*) FROM customers',
+    'SELECT id FROM customers ORDER BY 7',
+    'SELECT 1; SELECT id FROM customers; SELECT nothing FROM customers',
+    'SELECT 1; SELECT 2 +  length(id) FROM orders; SELECT 1',
+    "UPDATE customers SET nothing = 'x' WHERE id = 1",
+    'UPDATE customers SET first_name = nothing WHERE id = 1',
+    'INSERT INTO orders (id, nothing) VALUES (1, 2)',
+    'DELETE FROM orders WHERE nothing = 1',
+    'SELECT id FROM customers UNION SELECT first_name FROM customers',
+  ])("the position of an error is the server's own, or none: %s", async (sql) => {
+    const direct = await proxy.db.connect('crm_support');
+    const expected = await direct.query(sql).then(
+      () => undefined,
+      (error: unknown) => error as { readonly position?: string; readonly code: string },
+    );
+    expect(expected?.position).toBeDefined();
+    const simple = (await client.query(sql)).errors[0];
+    told.push(simple?.position !== undefined);
+    expect([undefined, expected?.position]).toContain(simple?.position);
+    if (simple?.message?.startsWith('pgveil: ') === false) expect(simple.code).toBe(expected?.code);
+    if (sql.includes(';')) return;
+    const extended = (await client.extended(sql, { sync: true }).answer()).errors[0];
+    expect(extended).toEqual(simple);
+  });
+
+  test('nearly all positions are told', () => {
+    expect(told.filter(Boolean).length).toBeGreaterThan(told.length * 0.8);
+  });
+
   test('the lines of a COPY that fails are not told', async () => {
     const broken = await client.copyIn('COPY cases FROM STDIN', ['1\tcanary-case-1\tq\t1\n']);
     expect(broken.errors).toMatchObject([
@@ -181,11 +220,14 @@ describe.each(postgresVersions)('what PostgreSQL %i says of hidden values', (ver
   });
 
   test("a log-in's own settings let no plan and no internal message through", async () => {
-    await proxy.db.query("ALTER ROLE crm_support SET client_min_messages = 'debug1'", 'postgres');
-    await proxy.db.query(
-      'ALTER ROLE crm_support SET debug_print_plan = on; ALTER ROLE crm_support SET log_min_duration_statement = 0',
-      'postgres',
-    );
+    // Of this database alone: other test files use the same role.
+    const settings = [
+      "client_min_messages = 'debug1'",
+      'debug_print_plan = on',
+      'log_min_duration_statement = 0',
+    ];
+    for (const each of settings)
+      await proxy.db.query(`ALTER ROLE crm_support IN DATABASE ${proxy.db.name} SET ${each}`, 'postgres');
     try {
       const loud = await RawClient.connect(proxy.app.ports.proxy, {
         user: 'crm_support',
@@ -196,7 +238,7 @@ describe.each(postgresVersions)('what PostgreSQL %i says of hidden values', (ver
       expect(answer.notices).toEqual([]);
       loud.end();
     } finally {
-      await proxy.db.query('ALTER ROLE crm_support RESET ALL', 'postgres');
+      await proxy.db.query(`ALTER ROLE crm_support IN DATABASE ${proxy.db.name} RESET ALL`, 'postgres');
     }
   });
 });
