@@ -32,8 +32,9 @@ export function pathColumn(column: Column): Column {
  * mask covers whatever stands there.
  */
 export function maskPaths(paths: readonly MaskedPath[]): MaskSql {
+  const ordered = inOrder(paths);
   return (value) => {
-    const masked = paths.reduce((current, { steps, mask }, index) => {
+    const masked = ordered.reduce((current, { steps, mask }, index) => {
       // Each path gets its own name, so that the value is written once and the text grows by addition only.
       const name = `pgveil_j${index}`;
       const path = jsonPathSql(steps);
@@ -55,4 +56,30 @@ export function maskPaths(paths: readonly MaskedPath[]): MaskSql {
 /** What stands for the value at a path, as jsonb; for a mask without a value, JSON's null. */
 export function maskedAt(mask: MaskSql, value: string, path: string): string {
   return `COALESCE(${call('to_jsonb', mask(op(value, '#>>', path)))}, 'null'::pg_catalog.jsonb)`;
+}
+
+/**
+ * Masks first, then what is taken out, from the end of each list: taking an element out moves those behind it, and a
+ * path would then lead to another than it names. Places counted from a list's end come last, the furthest first.
+ */
+export function inOrder(paths: readonly MaskedPath[]): readonly MaskedPath[] {
+  const masked = paths.filter((one) => one.mask !== undefined);
+  const taken = paths.filter((one) => one.mask === undefined);
+  return [...masked, ...taken.sort((a, b) => compareSteps(a.steps, b.steps))];
+}
+
+function compareSteps(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((step, index) => step !== b[index]);
+  const left = listIndex(a[at]);
+  const right = listIndex(b[at]);
+  // Some order between keys, so that the order as a whole is one.
+  if (left === undefined && right === undefined) return (a[at] ?? '') < (b[at] ?? '') ? -1 : 1;
+  if (left === undefined || right === undefined) return left === undefined ? 1 : -1;
+  if (left < 0 !== right < 0) return left < 0 ? 1 : -1;
+  return left < 0 ? left - right : right - left;
+}
+
+/** What jsonb reads as the number of a list's element (setPathArray in jsonfuncs.c). */
+function listIndex(step: string | undefined): number | undefined {
+  return step !== undefined && /^\s*[+-]?\d+$/.test(step) ? Number(step) : undefined;
 }

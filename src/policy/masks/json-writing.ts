@@ -5,10 +5,12 @@
 import { jsonPathSql } from '../json-path.js';
 import { call, op, textLiteral } from '../sql-text.js';
 import type { MaskWriting } from '../types.js';
-import { maskedAt, type MaskedPath } from './json-paths.js';
+import { inOrder, maskedAt, type MaskedPath } from './json-paths.js';
 
 /** `kept` are the paths that the write-back guard covers; a policy may leave others open with `write: allow`. */
-export function pathWriting(kept: readonly MaskedPath[]): MaskWriting {
+export function pathWriting(paths: readonly MaskedPath[]): MaskWriting {
+  // What was taken out last goes back first.
+  const kept = inOrder(paths).toReversed();
   const denied = kept.filter((one) => one.mask === undefined);
   const looks = kept.flatMap((one) => (one.looksMasked === undefined ? [] : [one]));
   return {
