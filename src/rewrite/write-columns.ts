@@ -5,7 +5,7 @@ import type { ColumnBinding, TokenSpan } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { columnRefsBelow } from './computed-value.js';
 import { columnValue, storedValue } from './guarded-relation.js';
-import { columnByNumber } from './names.js';
+import { columnByNumber, relationName } from './names.js';
 import { columnsThatName } from './output-names.js';
 import { returnedRowNames } from './returned-rows.js';
 import { onlyTargetIsCalled } from './target-names.js';
@@ -46,7 +46,7 @@ export function rewriteColumns(write: WriteContext): void {
       );
     }
     if (binding.kind === 'row' && binding.use.id === use.id) {
-      throw new Unsupported('a whole row of the table that is written', 'name the columns');
+      replaceRow(write, ref, binding.star, naming.get(ref));
     }
     if (binding.kind === 'column' && binding.use.id === use.id) {
       if (resolved.schemaNeeded.has(ref)) {
@@ -98,7 +98,7 @@ function replaceColumn(
   attnum: number,
   named: ResTarget | undefined,
 ): void {
-  const { resolved, use, decision, parseSelect } = write.input;
+  const { resolved, use, decision } = write.input;
   const span = resolved.columnSpans.get(ref);
   if (span === undefined) throw new Unsupported('this column reference', 'write table.column');
   const column = columnByNumber(use.relation, attnum);
@@ -109,7 +109,35 @@ function replaceColumn(
       ? storedValue(column, qualifier, write.guard(qualifier))
       : columnValue(column, decision, qualifier, write.guard(qualifier));
   if (text === `${qualifier}.${identifier(column.name)}`) return;
-  const parsed = parseSelect(toByteString(`SELECT (${text})`))?.targets[0];
+  splice(write, ref, span, text, column.name, named);
+}
+
+/**
+ * A whole row that RETURNING shows: its values, made a row of the table's type again. A domain's constraints would be
+ * checked on masks, and elsewhere a field of the row could carry a mask into what is stored.
+ */
+function replaceRow(write: WriteContext, ref: ColumnRef, star: boolean, named: ResTarget | undefined): void {
+  const { resolved, use } = write.input;
+  const { relation } = use;
+  const span = resolved.columnSpans.get(ref);
+  const plain = relation.columns.every((column) => column.typeOid === column.baseTypeOid);
+  if (star || !plain || span === undefined || !isReturned(write, span) || resolved.schemaNeeded.has(ref)) {
+    throw new Unsupported('a whole row of the table that is written', 'name the columns');
+  }
+  const values = relation.columns.map((column) => write.returned(column)).join(', ');
+  splice(write, ref, span, `ROW(${values})::${relationName(relation)}`, write.name, named);
+}
+
+/** Puts an expression in a reference's place. `name` is what the reference calls an output of a subquery. */
+function splice(
+  write: WriteContext,
+  ref: ColumnRef,
+  span: TokenSpan,
+  text: string,
+  name: string,
+  named: ResTarget | undefined,
+): void {
+  const parsed = write.input.parseSelect(toByteString(`SELECT (${text})`))?.targets[0];
   if (parsed === undefined || !('ResTarget' in parsed) || parsed.ResTarget.val === undefined) {
     throw new Unsupported('this mask', 'report this as a bug');
   }
@@ -121,12 +149,12 @@ function replaceColumn(
   if (named.val === undefined || !('ColumnRef' in named.val)) {
     throw new Unsupported(
       'a column of the written table that names an output of a subquery',
-      `write AS ${identifier(column.name)} behind it`,
+      `write AS ${identifier(name)} behind it`,
     );
   }
-  write.insert(span.end, [toByteString(` AS ${identifier(column.name)} `)]);
+  write.insert(span.end, [toByteString(` AS ${identifier(name)} `)]);
   write.intents.push((tree) => {
-    tree.of(named).name = column.name;
+    tree.of(named).name = name;
   });
 }
 

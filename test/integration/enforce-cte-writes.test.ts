@@ -16,6 +16,11 @@ import {
 
 /** Each gives, and leaves, what it would over tables that hold what the role sees. */
 const statements = [
+  'WITH d AS (DELETE FROM calls c RETURNING c) SELECT d.*, (c).body, (c).minutes FROM d ORDER BY 3',
+  'WITH d AS (DELETE FROM calls c RETURNING (c).body, (SELECT c), (SELECT (q.c).body FROM (SELECT c) q)) SELECT * FROM d',
+  'WITH d AS (DELETE FROM calls RETURNING to_jsonb(calls) AS j, row_to_json(calls)::text, calls::text) SELECT * FROM d',
+  "UPDATE tickets SET region = 'x' RETURNING tickets, tickets IS NULL, (tickets).subject",
+  "INSERT INTO calls VALUES (1, 1, 'new') RETURNING customer_id, (calls).minutes",
   'WITH d AS (DELETE FROM tickets RETURNING 1) SELECT count(*) FROM d',
   'WITH d AS (DELETE FROM tickets RETURNING *) SELECT * FROM d',
   'WITH d (a, b) AS (DELETE FROM tickets RETURNING subject, customer_id) SELECT a, length(a), b FROM d ORDER BY b',
@@ -67,9 +72,12 @@ const attacks = [
 ] as const;
 
 const refused = [
-  ['a whole row', 'WITH d AS (DELETE FROM calls c RETURNING c) SELECT * FROM d'],
-  ['a field of a whole row', 'WITH d AS (DELETE FROM calls c RETURNING (c).body) SELECT * FROM d'],
-  ['a function on a whole row', 'WITH d AS (DELETE FROM calls c RETURNING to_jsonb(c)) SELECT * FROM d'],
+  [
+    'a whole row in a condition',
+    "WITH d AS (DELETE FROM calls c WHERE c::text LIKE '%canary%' RETURNING 1) SELECT * FROM d",
+  ],
+  ['a whole row in SET', 'WITH u AS (UPDATE calls c SET body = (c).body RETURNING 1) SELECT * FROM u'],
+  ['the columns of a row in a row', 'WITH d AS (DELETE FROM calls c RETURNING ROW(c.*)) SELECT * FROM d'],
   [
     'a star in a subquery',
     'WITH d AS (DELETE FROM calls RETURNING (SELECT q.body FROM (SELECT calls.*) q)) SELECT * FROM d',
