@@ -25,6 +25,8 @@ export interface RealEquality {
   /** The casts, if any, keep the comparison inside one leakproof operator. */
   readonly leakproofCasts: boolean;
   readonly isParameter: boolean;
+  /** A cast settles the constant's type. */
+  readonly casts: boolean;
 }
 
 export type RealEqualities =
@@ -127,13 +129,14 @@ function realColumn(
 function fittingConstant(
   { types, isParameter }: Constant,
   type: EqualityType,
-): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'isParameter'> | undefined {
+): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'isParameter' | 'casts'> | undefined {
   const names = types.map((each) => (type.builtIn ? typeNameOf(each) : lastName(each)));
   if (names.some((name) => name === undefined || !type.casts.has(name))) return undefined;
   return {
     unqualified: type.builtIn ? types.filter((each) => each.names?.length === 1) : [],
     leakproofCasts: type.leakproof.size > 0 && names.every((name) => type.leakproof.has(name!)),
     isParameter,
+    casts: types.length > 0,
   };
 }
 

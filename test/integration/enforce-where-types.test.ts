@@ -126,6 +126,22 @@ describe.each(postgresVersions)('real values that are compared, on PostgreSQL %i
     }
   });
 
+  it('raises no error over withheld bigints when the client declares the parameter as oid', async () => {
+    const client = await crm.db.connect('crm_marketing');
+    const declared = async (sql: string): Promise<unknown> => {
+      await client.query('DEALLOCATE ALL');
+      await client.query(`PREPARE p (oid) AS ${await text(sql, 'marketing')}`);
+      return (await client.query('EXECUTE p (7)')).rowCount;
+    };
+    await crm.db.query('UPDATE kinds SET i8 = id WHERE customer_id IN (1, 3)');
+    try {
+      expect(await declared('SELECT id FROM kinds WHERE i8 = $1')).toBe(0);
+      expect(await declared('SELECT id FROM kinds WHERE i8 = $1 OR false')).toBe(0);
+    } finally {
+      await crm.db.query('UPDATE kinds SET i8 = id * 10000000000');
+    }
+  });
+
   it.each<[string, unknown[][]]>([
     [
       "UPDATE customers SET region = 'q' WHERE email = 'cleo.canary3@example.org' RETURNING id, email",
