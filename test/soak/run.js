@@ -8,7 +8,9 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
   },
 });
-process.stderr.write(`seed ${values.seed}, ${values.statements} statements on each version, half of them as each role\n`);
+process.stderr.write(
+  `seed ${values.seed}, ${values.statements} statements on each version, half of them as each role\n`,
+);
 const { status } = spawnSync('npx', ['vitest', 'run', 'test/integration/noninterference.test.ts'], {
   stdio: 'inherit',
   env: { ...process.env, PGVEIL_SOAK_STATEMENTS: values.statements, PGVEIL_SOAK_SEED: values.seed },
