@@ -11,7 +11,8 @@ const UNDEFINED_OBJECT = '42704';
 /** The refusal that an ErrorResponse of the server stands for; undefined for every other error. */
 export function valueRefusal(frame: Buffer): Refusal | undefined {
   const message = errorResponse.decode(openFrame(frame, 'error-response'));
-  if (errorField(message, 'C') !== UNDEFINED_OBJECT) return undefined;
+  // A function of the users' could raise the same words about a value: those come from another source file.
+  if (errorField(message, 'C') !== UNDEFINED_OBJECT || errorField(message, 'F') !== 'guc.c') return undefined;
   const found = readValueToken(errorField(message, 'M') ?? '');
   if (found === undefined) return undefined;
   const { sqlstate } = errorCatalog['write-not-supported'];
