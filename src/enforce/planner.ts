@@ -113,7 +113,10 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
   return {
     plan,
     epoch: epochOf,
-    describe: (sql) => describe(fromBytes(sql)),
+    describe: (sql) => {
+      const seen = describe(fromBytes(sql));
+      return namesToken(seen.auditText) ? { ...seen, auditText: TOKEN_TEXT, tags: {} } : seen;
+    },
   };
 }
 
