@@ -107,6 +107,10 @@ function fromItems(
       pending.push(rarg, larg);
       continue;
     }
+    if ('RangeTableSample' in node && node.RangeTableSample.relation !== undefined) {
+      pending.push(node.RangeTableSample.relation);
+      continue;
+    }
     const use = 'RangeVar' in node ? level.uses.find((each) => each.node === node.RangeVar) : undefined;
     const name = use === undefined ? aliasOf(node) : nameOf(use);
     if (name === undefined || names.has(name)) return undefined;

@@ -182,6 +182,11 @@ const answers: readonly (readonly [sql: string, values: readonly unknown[], rows
     [[1]],
   ],
   ['SELECT s.id FROM (SELECT * FROM customers WHERE email = $1 OR id = 2) s ORDER BY 1', [ada], [[1], [2]]],
+  [
+    'SELECT count(*)::int FROM (SELECT * FROM customers TABLESAMPLE BERNOULLI (100) WHERE email = $1) s',
+    [ada],
+    [[1]],
+  ],
   // Views.
   ['SELECT id, full_name FROM customer_directory WHERE email = $1', [ada], [[1, 'Ada Secretname1']]],
   [
