@@ -3,7 +3,7 @@
  * type and search_path, which are not followed here: one that may not run closes its name, its type, or both its types.
  */
 import type { Node, TypeName } from '@pgsql/types';
-import type { Catalog, FunctionFacts, Oid } from '../catalog/types.js';
+import type { Catalog, FunctionFacts, Oid, Relation } from '../catalog/types.js';
 import type { BoundPolicy } from '../policy/types.js';
 import { stringsOf } from '../resolve/ast.js';
 import type { ResolvedStatement } from '../resolve/types.js';
@@ -25,7 +25,8 @@ export function checkOperatorsAndTypes(
     const code = untrustedOperator(name, catalog, listed);
     if (code !== undefined) return operatorRefusal(name.at(-1) ?? '', code);
   }
-  return checkTypes(resolved, catalog, listed);
+  const relations = resolved.relations.map((use) => use.relation);
+  return typeProblem(resolved.statement.node, relations, catalog, listed);
 }
 
 /** The function behind an operator of this name that may not run. */
@@ -42,17 +43,22 @@ export function untrustedOperator(
   return undefined;
 }
 
-function checkTypes(resolved: ResolvedStatement, catalog: Catalog, listed: Listed): Refusal | undefined {
+function typeProblem(
+  statement: Node,
+  relations: readonly Relation[],
+  catalog: Catalog,
+  listed: Listed,
+): Refusal | undefined {
   const code = untrustedCode(catalog, listed);
   // The common case costs nothing: the types of a statement are looked for only where some could be refused.
   if (code.coercing.size === 0 && code.showing.size === 0 && code.casts.length === 0) return undefined;
   const present = new Set<Oid>();
-  for (const oid of namedTypes(resolved.statement.node, catalog)) {
+  for (const oid of namedTypes(statement, catalog)) {
     const made = code.coercing.get(oid) ?? code.showing.get(oid);
     if (made !== undefined) return typeRefusal('a type that the statement names', made);
     present.add(oid);
   }
-  for (const { relation } of resolved.relations) {
+  for (const relation of relations) {
     for (const column of relation.columns) {
       const shown = code.showing.get(column.typeOid) ?? code.showing.get(column.baseTypeOid);
       if (shown !== undefined) return typeRefusal(`the type of a column of "${relation.name}"`, shown);
@@ -67,6 +73,30 @@ function checkTypes(resolved: ResolvedStatement, catalog: Catalog, listed: Liste
     }
   }
   return undefined;
+}
+
+/** As for the types that a statement names, for the types of parameters that a Parse message declares by OID. */
+export function closedParameter(
+  types: readonly Oid[],
+  catalog: Catalog,
+  policy: BoundPolicy,
+): Refusal | undefined {
+  const { coercing } = untrustedCode(catalog, policy.allowedFunctions);
+  for (const oid of types) {
+    const made = coercing.get(oid);
+    if (made !== undefined) return typeRefusal('the type of a parameter', made);
+  }
+  return undefined;
+}
+
+/** True when a view's definition names a type, or shows one, that runs code which is not open. */
+export function usesUntrustedType(
+  definition: Node,
+  relations: readonly Relation[],
+  catalog: Catalog,
+  listed: Listed,
+): boolean {
+  return typeProblem(definition, relations, catalog, listed) !== undefined;
 }
 
 /** Users' types that the names in a statement may mean, in whatever schema. */

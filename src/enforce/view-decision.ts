@@ -13,8 +13,9 @@ import { viewLineage } from '../resolve/lineage.js';
 import type { Parser } from '../sql/parse.js';
 import { textParser } from '../sql/parse-text.js';
 import { functionVerdict } from './functions.js';
-import { untrustedOperator } from './operators-and-types.js';
+import { untrustedOperator, usesUntrustedType } from './operators-and-types.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
+import { untrustedCode } from './user-code.js';
 
 /** A listed function reads what its author let it read, so a view over one is still no view that can be followed. */
 const nothingListed: ReadonlySet<string> = new Set();
@@ -30,8 +31,26 @@ export function viewDecisions(
   return (view, decideBase) => {
     const lineage = viewLineage(view, catalog, parse);
     if (lineage === undefined) return denied(view, 'its definition cannot be followed to base tables');
+    if ([view, ...lineage.views].some((one) => namesUntrustedType(one, lineage, catalog, parse)))
+      return denied(view, 'it uses a type or a cast whose function may read other tables');
     return decideView(view, lineage, catalog, decideBase);
   };
+}
+
+/** Definitions are parsed again only where the database has types or casts that could be refused. */
+function namesUntrustedType(
+  { definition }: Relation,
+  { bases }: ViewLineage,
+  catalog: Catalog,
+  parse: ReturnType<typeof textParser>,
+): boolean {
+  const { coercing, showing, casts } = untrustedCode(catalog, nothingListed);
+  if (coercing.size === 0 && showing.size === 0 && casts.length === 0) return false;
+  const parsed = parse(definition ?? '');
+  // FAIL-CLOSED: it was parsed a moment ago, so this does not happen.
+  if (!parsed.ok) return true;
+  const relations = bases.map((base) => base.relation);
+  return parsed.statements.some(({ node }) => usesUntrustedType(node, relations, catalog, nothingListed));
 }
 
 function decideView(

@@ -4,7 +4,15 @@
  */
 import { factsOf } from '../enforce/claims.js';
 import { actingKey } from '../enforce/epoch.js';
-import type { EnforceContext, QueryPlan, SessionFacts, Standing, TokenOutcome } from '../enforce/types.js';
+import { closedParameter } from '../enforce/operators-and-types.js';
+import type {
+  EnforceContext,
+  QueryPlan,
+  Refusal,
+  SessionFacts,
+  Standing,
+  TokenOutcome,
+} from '../enforce/types.js';
 import type { SessionRule } from '../policy/types.js';
 import type { Hold } from './hold.js';
 import type { IdentityBook } from './identity-book.js';
@@ -105,6 +113,12 @@ export class TextPlanner {
     if (planned === undefined || this.context === undefined) return { ...this.stance(), epoch: plan.epoch };
     const { session, epoch } = planned;
     return { epoch, acting: actingKey(session), identity: this.identities.of(session, this.context) };
+  }
+
+  /** Why a message that declares parameters of these types is refused. After `plan`. */
+  closedParameter(types: readonly number[]): Refusal | undefined {
+    if (this.context === undefined || this.observing || types.length === 0) return undefined;
+    return closedParameter(types, this.context.catalog, this.context.policy);
   }
 
   /** Of the role, where the policy in force limits its rows. After `plan` or `awaitContext`. */

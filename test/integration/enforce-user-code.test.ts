@@ -27,11 +27,14 @@ const setup = `
   CREATE CAST (sealed AS text) WITH FUNCTION sealed_text(sealed) AS IMPLICIT;
   CREATE TABLE seals (id int PRIMARY KEY, s sealed);
   CREATE TABLE notes_known (id int PRIMARY KEY, note known_note);
+  CREATE VIEW coerced AS SELECT id FROM products WHERE (name::known_note) IS NOT NULL;
+  CREATE VIEW over_coerced AS SELECT id FROM coerced;
+  CREATE VIEW recast AS SELECT s::text AS t FROM seals;
   CREATE DOMAIN upper AS text CHECK (spilt(VALUE));
   CREATE FUNCTION twin(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
   CREATE FUNCTION twin(integer) RETURNS text LANGUAGE sql STABLE AS $$ SELECT spill('') $$;
   CREATE FUNCTION listed(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'listed' $$;
-  GRANT SELECT ON seals, notes_known TO crm_support;
+  GRANT SELECT ON seals, notes_known, coerced, over_coerced, recast TO crm_support;
 `;
 
 const policy = `${crmPolicy}\nfunctions: ["public.listed", "public.twin(text)"]\n`;
@@ -72,6 +75,9 @@ const refused = [
   `SELECT length(s) FROM seals`,
   `SELECT 'x' || s FROM seals`,
   `SELECT '(1)'::sealed || ''`,
+  `SELECT id FROM coerced`,
+  `SELECT id FROM over_coerced`,
+  `SELECT 1 FROM recast`,
   `SELECT twin(1)`,
   `SELECT twin('x')`,
   `SELECT ts_rewrite('a'::tsquery, 'SELECT 1')`,
