@@ -202,9 +202,15 @@ function moveGuard(guard: RowGuard, shown: (attnum: number) => number | undefine
       const column = shown(guard.column);
       return column === undefined ? undefined : { ...guard, column };
     }
-    case 'rows':
-      // The condition is SQL over the base table; a view may compute other things under the same names.
-      return undefined;
+    case 'rows': {
+      // The condition is SQL over the base table, and a view may compute other things under the same names. So the base
+      // row is joined again by its key, where the view shows one.
+      const [key, ...more] = guard.condition.relation.keys.find((each) => each.primary)?.columns ?? [];
+      const column = key === undefined || more.length > 0 ? undefined : shown(key);
+      if (key === undefined || column === undefined) return undefined;
+      const { rule, condition } = guard;
+      return { kind: 'subject-condition', rule, condition, expected: true, path: { column, hops: [] }, key };
+    }
   }
 }
 
@@ -218,6 +224,7 @@ function sameGuard(a: RowGuard, b: RowGuard): boolean {
   if (a.rule !== b.rule) return false;
   if (a.kind === 'consent' && b.kind === 'consent') return samePath(a.path, b.path);
   if (a.kind === 'subject-condition' && b.kind === 'subject-condition') {
+    if (a.condition.relation !== b.condition.relation || a.expected !== b.expected) return false;
     return a.path !== undefined && b.path !== undefined && samePath(a.path, b.path);
   }
   return false;
