@@ -39,6 +39,7 @@ const everyVersion = [
   `MERGE INTO customers c USING (SELECT id, notes, email FROM customers WHERE notes LIKE '%*%') d ON c.id = d.id WHEN MATCHED AND c.notes = d.notes AND c.email = d.email THEN UPDATE SET region = 'same'`,
   `MERGE INTO customers c USING orders o JOIN order_items i ON i.order_id = o.id AND i.line = 1 ON c.id = o.customer_id AND o.id < 14 WHEN MATCHED THEN UPDATE SET region = o.status || i.quantity`,
   `MERGE INTO calls c USING (VALUES (1, 'a'), (2, 'b'), (3, 'c')) AS s(id, v) ON c.customer_id = s.id WHEN MATCHED THEN UPDATE SET body = '***', minutes = 1 WHEN NOT MATCHED THEN INSERT VALUES (1, s.id, s.v)`,
+  `MERGE INTO calls c USING (VALUES (1, '***'), (2, 'b'), (3, 'c')) AS s(id, v) ON c.customer_id = s.id WHEN MATCHED THEN UPDATE SET (minutes, body) = (s.id, s.v)`,
   `MERGE INTO calls c USING ${people} ON (SELECT max(t.subject) FROM tickets t WHERE t.customer_id = c.customer_id) = '***' AND c.customer_id = s.id WHEN MATCHED THEN UPDATE SET minutes = (SELECT count(*) FROM tickets t WHERE t.subject = c.body)`,
   `MERGE INTO calls c USING ${people} ON CASE WHEN c.minutes > 6 THEN c.customer_id ELSE 0 END = s.id WHEN MATCHED AND CASE WHEN s.id = 3 THEN true END THEN UPDATE SET minutes = CASE WHEN c.body IS NULL THEN 1 ELSE 2 END WHEN NOT MATCHED THEN DO NOTHING`,
   `MERGE INTO calls c USING (VALUES ('EU'), ('US')) AS s(r) ON EXISTS (SELECT FROM customers x WHERE x.id = c.customer_id AND x.region = s.r AND minutes < 10) WHEN MATCHED THEN UPDATE SET minutes = 0`,
