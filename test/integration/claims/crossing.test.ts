@@ -60,6 +60,15 @@ const scripts: Readonly<Record<string, Script>> = {
     [`SELECT set_config('pgveil.role', 'agent', true); ${WHO}`, AGENT],
     [WHO, NO],
   ],
+  'in one text with a role that has row limits': [
+    agent,
+    ["SET pgveil.role = 'counted'; SELECT id FROM customers", NO],
+    ["SET LOCAL pgveil.role = 'counted'; COMMIT; SELECT id FROM customers", NO],
+    [WHO, AGENT],
+    ["SET pgveil.role = 'counted'", 'SET'],
+    ["SET pgveil.role = 'agent'; SELECT id FROM customers", NO],
+    ['SELECT id FROM customers', NO],
+  ],
   'cursors of a transaction': [
     agent,
     ['BEGIN', 'BEGIN'],

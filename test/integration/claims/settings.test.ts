@@ -144,6 +144,18 @@ const scripts: Readonly<Record<string, Script>> = {
     ['RESET pgveil.purpose', 'RESET'],
     [WHO, AGENT],
   ],
+  'row limits are those of the claimed role': [
+    ["SET pgveil.role = 'counted'", 'SET'],
+    ['SELECT count(*)::int FROM customers', '6'],
+    ['SELECT id FROM customers', NO],
+    ...agent,
+    ['SELECT id FROM customers WHERE id < 4 ORDER BY id', '1 2 3'],
+    ['BEGIN', 'BEGIN'],
+    ["SET LOCAL pgveil.role = 'counted'", 'SET'],
+    ['SELECT id FROM customers', NO],
+    ['ROLLBACK', 'ROLLBACK'],
+    ['SELECT id FROM customers WHERE id < 4 ORDER BY id', '1 2 3'],
+  ],
   'a transaction that is rolled back takes its claim with it': [
     ...agent,
     ['BEGIN', 'BEGIN'],

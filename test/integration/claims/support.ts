@@ -12,7 +12,7 @@ export interface PolicyFolder {
   remove(): void;
 }
 
-export const bySettings = '{ user: crm_support, may: [agent, seller, regional], claims: settings }';
+export const bySettings = '{ user: crm_support, may: [agent, seller, regional, counted], claims: settings }';
 export const byToken =
   '{ user: crm_marketing, may: [agent, seller, regional], claims: { token: { jwks: keys.json, issuer: "https://sso.test", audience: crm } } }';
 
@@ -45,6 +45,7 @@ roles:
     purposes: [support]
     masks: { '*': redact }
     rows: { public.tickets: 'region = {actor.region}', public.orders: 'id > {actor.above}' }
+  counted: { purposes: [support], masks: { '*': redact }, limits: { rows_per_statement: 2 } }
 sessions:
   - { user: crm_admin, exempt: true }
 ${sessions.map((session) => `  - ${session}\n`).join('')}`;
