@@ -191,6 +191,9 @@ export class GovernedFrontend implements FrameSink {
       this.to.planner.stance().acting,
     );
     if (!prepared.ok) return this.refuse.extended(prepared.refusal, plan, prepared.facts, message.statement);
+    const closed = this.to.planner.closedParameter(message.parameterTypes);
+    if (closed !== undefined)
+      return this.refuse.extended(closed, plan, prepared.value.facts!, message.statement);
     if (this.state.preparedFull)
       return this.refuse.extended(refusals.preparedFull(), plan, prepared.value.facts!);
     const change = this.state.statements.announce(message.statement, prepared.value, this.state.batch);
@@ -234,6 +237,8 @@ export class GovernedFrontend implements FrameSink {
       this.to.planner.stance().acting,
     );
     if (!again.ok) return this.refuse.extended(again.refusal, plan, again.facts);
+    const closed = this.to.planner.closedParameter(old.parse.parameterTypes);
+    if (closed !== undefined) return this.refuse.extended(closed, plan, again.value.facts!);
     const { answers, statements } = this.state;
     answers.push({
       kind: 'close',
