@@ -299,18 +299,16 @@ await step('insert many', () =>
     .returning({ id: leads.id }),
 );
 await step('insert from select', () =>
-  db
-    .insert(leads)
-    .select(
-      db
-        .select({
-          id: sql`id + 500`.as('id'),
-          email: sql`name`.as('email'),
-          source: sql`'shop'`.as('source'),
-          createdAt: sql`now()`.as('created_at'),
-        })
-        .from(products),
-    ),
+  db.insert(leads).select(
+    db
+      .select({
+        id: sql`id + 500`.as('id'),
+        email: sql`name`.as('email'),
+        source: sql`'shop'`.as('source'),
+        createdAt: sql`now()`.as('created_at'),
+      })
+      .from(products),
+  ),
 );
 await step('upsert', () =>
   db

@@ -159,15 +159,13 @@ await step('update in subquery', () =>
     .update({ region: 'US' }),
 );
 await step('save a form', () =>
-  knex('customers')
-    .where('id', 1)
-    .update({
-      first_name: 'Ada',
-      last_name: 'Lovelace',
-      email: 'a***@example.com',
-      phone: '***********0001',
-      notes: '***',
-    }),
+  knex('customers').where('id', 1).update({
+    first_name: 'Ada',
+    last_name: 'Lovelace',
+    email: 'a***@example.com',
+    phone: '***********0001',
+    notes: '***',
+  }),
 );
 await step('delete', () => knex('leads').where('id', 71).del());
 await step('delete returning', () => knex('leads').where('id', 70).del(['id', 'email']));

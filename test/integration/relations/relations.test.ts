@@ -64,6 +64,21 @@ describe.each([18, 15] as const)('a CRM application on PostgreSQL %i', (version)
       fields.map((name) => shown.rows[0]![name]),
     );
     expect((await admin.query(stored)).rows).toEqual(before);
+    // Documents: one masked as a whole, one at a place inside it.
+    const documents = 'SELECT email_jsonb, phone_jsonb, custom_fields FROM contacts WHERE id = 1';
+    const kept = (await admin.query(documents)).rows;
+    const form = (await sales.query<Record<string, unknown>>(documents)).rows[0]!;
+    await sales.query(
+      'UPDATE contacts SET email_jsonb = $1, phone_jsonb = $2, custom_fields = $3 WHERE id = 1',
+      [
+        JSON.stringify(form['email_jsonb']),
+        JSON.stringify(form['phone_jsonb']),
+        JSON.stringify({ ...(form['custom_fields'] as object), shoe: 39 }),
+      ],
+    );
+    expect((await admin.query(documents)).rows).toEqual([
+      { ...kept[0], custom_fields: { shoe: 39, spouse: { name: 'canary-spouse-1' } } },
+    ]);
     await sales.query("UPDATE contacts SET last_name = 'Other' WHERE id = 1");
     expect((await admin.query(stored)).rows).toEqual([{ ...before[0], last_name: 'Other' }]);
   });
