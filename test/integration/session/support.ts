@@ -170,7 +170,8 @@ function effectOf(sql: string): SessionEffect | undefined {
         },
       ],
     };
-  if (/^RESET search_path/i.test(sql)) return { kind: 'set', changes: [{ setting: 'path', value: undefined, local: false }] };
+  if (/^RESET search_path/i.test(sql))
+    return { kind: 'set', changes: [{ setting: 'path', value: undefined, local: false }] };
   if (/^DISCARD ALL/i.test(sql)) return { kind: 'discard-all' };
   const transaction = [
     [/^BEGIN/i, 'begin'],
@@ -252,7 +253,10 @@ export async function startProxy(
       }),
     contextFor: () =>
       proxy.ready
-        ? ({ policy: { mode: proxy.mode, purposes: new Map(), roles: new Map() }, catalog: {} } as unknown as EnforceContext)
+        ? ({
+            policy: { mode: proxy.mode, purposes: new Map(), roles: new Map(), allowedFunctions: new Set() },
+            catalog: { typesWithCode: new Map(), userCasts: [] },
+          } as unknown as EnforceContext)
         : undefined,
     noteDdl: (database) => void ddl.push(database),
     refreshCatalog: () => {
