@@ -108,14 +108,14 @@ function listedStars({
   levels,
   statement,
 }: ResolvedStatement): ReadonlyMap<ColumnRef, ListedStar> | undefined {
-  let natural = false;
+  const natural: JoinExpr[] = [];
   walk(statement.node, {
     enter({ kind, body }) {
-      if (kind === 'JoinExpr' && (body as JoinExpr).isNatural === true) natural = true;
+      if (kind === 'JoinExpr' && (body as JoinExpr).isNatural === true) natural.push(body as JoinExpr);
       return undefined;
     },
   });
-  if (natural) return undefined;
+  if (natural.length > 0) return undefined;
   const stars = new Map<ColumnRef, ListedStar>();
   for (const { select } of levels) {
     const isPlain = (select?.fromClause ?? []).every(isPlainItem);
