@@ -7,8 +7,8 @@ import type { FunctionUse, RelationUse, ResolvedStatement } from '../resolve/typ
 import { toByteString } from '../sql/byte-string.js';
 import { identifier } from '../policy/sql-text.js';
 import type { ByteString } from '../sql/types.js';
-import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
 import { blankCalls } from './blank-calls.js';
+import { rewriteColumnCalls, type ColumnCall } from './column-calls.js';
 import { rewriteColumnRefs } from './column-refs.js';
 import { rewriteCopyFrom } from './copy-from.js';
 import { rewriteCopyTable } from './copy-table.js';

@@ -111,7 +111,7 @@ function listedStars({
   const natural: JoinExpr[] = [];
   walk(statement.node, {
     enter({ kind, body }) {
-      if (kind === 'JoinExpr' && (body as JoinExpr).isNatural === true) natural.push(body as JoinExpr);
+      if (kind === 'JoinExpr' && (body as JoinExpr).isNatural === true) natural.push(body);
       return undefined;
     },
   });
