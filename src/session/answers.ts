@@ -52,7 +52,7 @@ export type Answer =
 export class AnswerQueue {
   private queue: Answer[] = [];
   private first = 0;
-  /** An error of the extended protocol came and no Sync has been sent since: the server ignores what is sent. */
+  /** An error of the extended protocol came, or must come, and no Sync has been sent since: the server ignores what is sent. */
   skipping = false;
 
   get pending(): number {

@@ -5,10 +5,10 @@ import { openFrame } from '../wire/codec.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { execute } from '../wire/messages/execute.js';
 import { flushFrame, parseFrame, poisonParseFrame } from './messages.js';
+import { COUNTED_NAME } from './own-names.js';
 import type { Poison } from './poison.js';
 
-/** Of the statement and portal that a Query is sent as. The client has prepared nothing of this name, so it is refused to it. */
-const NAME = toByteString('pgveil_counted');
+const NAME = toByteString(COUNTED_NAME);
 
 export const syncFrame: Buffer = encodeFrontend({ kind: 'sync' });
 

@@ -15,6 +15,7 @@ import type { Answer } from './answers.js';
 import { awaitsNames } from './effects.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { closeStatementFrame, describePortalFrame, parseFrame, queryFrame } from './messages.js';
+import { isOwnName } from './own-names.js';
 import { makePoison, poisonSql } from './poison.js';
 import type { Portal, Prepared } from './prepared.js';
 import { preparedFromPlan } from './prepared-from-plan.js';
@@ -107,14 +108,8 @@ export class GovernedFrontend implements FrameSink {
         return this.bind(frame);
       case type.execute:
         return this.execute(frame);
-      case type.describe: {
-        const { target, name } = describeCodec.decode(openFrame(frame, 'describe'));
-        const prepared =
-          target === 'statement' ? state.statements.expected(name) : state.portals.expected(name)?.prepared;
-        if (prepared !== undefined) prepared.guard.asked = state.batch;
-        state.answers.push({ kind: 'describe', target, name, swallow: false });
-        return 'pass';
-      }
+      case type.describe:
+        return this.describe(frame);
       case type.close:
         return this.close(frame);
       case type.sync:
@@ -194,8 +189,10 @@ export class GovernedFrontend implements FrameSink {
     const closed = this.to.planner.closedParameter(message.parameterTypes);
     if (closed !== undefined)
       return this.refuse.extended(closed, plan, prepared.value.facts!, message.statement);
-    if (this.state.preparedFull)
-      return this.refuse.extended(refusals.preparedFull(), plan, prepared.value.facts!);
+    const own = isOwnName(message.statement) ? refusals.ownName() : undefined;
+    const full = this.state.preparedFull ? refusals.preparedFull() : undefined;
+    if (own !== undefined || full !== undefined)
+      return this.refuse.extended((own ?? full)!, plan, prepared.value.facts!);
     const change = this.state.statements.announce(message.statement, prepared.value, this.state.batch);
     const enforced = this.observes(plan) ? undefined : plan;
     const answer = { kind: 'parse', change, plan: enforced, swallow: false } as const;
@@ -211,6 +208,7 @@ export class GovernedFrontend implements FrameSink {
     const name = body.cstring();
     if (state.settingsUnsettled || state.statements.unsettled(name, state.batch))
       return this.waitForAnswers();
+    if (isOwnName(portal)) return this.refuse.extended(refusals.ownName(), ignoredText, emptyFacts('BIND'));
     const prepared = state.statements.expected(name);
     if (prepared === undefined)
       return this.refuse.extended(refusals.unknownPrepared(), ignoredText, emptyFacts('BIND'));
@@ -303,6 +301,23 @@ export class GovernedFrontend implements FrameSink {
   private describePortal(name: string): Buffer {
     this.state.answers.push({ kind: 'describe', target: 'portal', name, swallow: true });
     return describePortalFrame(name);
+  }
+
+  private describe(frame: Buffer): Verdict {
+    const { state } = this;
+    const { target, name } = describeCodec.decode(openFrame(frame, 'describe'));
+    const prepared =
+      target === 'statement' ? state.statements.expected(name) : state.portals.expected(name)?.prepared;
+    if (prepared === undefined) {
+      const names = target === 'statement' ? state.statements : state.portals;
+      if (names.unsettled(name, state.batch)) return this.waitForAnswers();
+      // FAIL-CLOSED: the server may know what the session does not, and would describe it.
+      const refusal = target === 'statement' ? refusals.unknownPrepared() : refusals.unknownPortal();
+      return this.refuse.extended(refusal, ignoredText, emptyFacts('DESCRIBE'));
+    }
+    prepared.guard.asked = state.batch;
+    state.answers.push({ kind: 'describe', target, name, swallow: false });
+    return 'pass';
   }
 
   private close(frame: Buffer): Verdict {

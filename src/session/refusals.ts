@@ -58,6 +58,15 @@ export const refusals = {
       '34000',
       'declare the cursor again',
     ),
+  ownName: () =>
+    refusal(
+      'statement-not-allowed',
+      'this name is reserved',
+      'prepared statements and cursors whose names begin with "pgveil_" are made by the proxy alone',
+      // reserved_name
+      '42939',
+      'choose another name',
+    ),
   mixedLimits: () =>
     refusal(
       'row-limit',

@@ -51,7 +51,10 @@ export class Refuser {
   }
 
   poison(poison: Poison, run: StatementRun, statement?: string): readonly Buffer[] {
-    this.state.answers.push({ kind: 'parse', change: undefined, swallow: false, poison, run });
+    const { answers } = this.state;
+    answers.push({ kind: 'parse', change: undefined, swallow: false, poison, run });
+    // It fails at the latest here, so the server ignores what comes until the next Sync: nothing of it needs an event.
+    answers.skipping = true;
     return [poisonParseFrame(poison, statement)];
   }
 }

@@ -253,6 +253,8 @@ export class RowLimiter implements FrameSink {
   private portalOf(answer: QueryAnswer | ExecuteAnswer, run: StatementRun): Portal | undefined {
     const { portals } = this.to.state;
     const effect = run.facts?.effect;
+    // A Query's statements run one by one, while what all of them do to names is announced already.
+    if (effect?.kind === 'fetch' && answer.kind === 'query') return portals.actual(toByteString(effect.name));
     if (effect?.kind === 'fetch') return portals.expected(toByteString(effect.name));
     return answer.kind === 'execute' ? portals.expected(answer.portal) : undefined;
   }

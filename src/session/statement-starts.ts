@@ -6,6 +6,7 @@ import type { SessionIdentity } from '../audit/types.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import { announceEffect, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
+import { isOwnName } from './own-names.js';
 import { makePoison } from './poison.js';
 import type { Prepared } from './prepared.js';
 import { newMark } from './prepared-from-plan.js';
@@ -77,7 +78,7 @@ export class StatementStarts {
     stance: Stance,
   ): StatementRun {
     const source = sourceOf(facts, this.state, stance);
-    const own = source.ok ? (this.fullFor(facts) ?? this.limits(facts, source.facts)) : source.refusal;
+    const own = source.ok ? (this.nameProblem(facts) ?? this.limits(facts, source.facts)) : source.refusal;
     const why = refusal ?? (decision === 'observe' ? undefined : own);
     const poison = why === undefined ? undefined : makePoison(why);
     const prepared: Prepared = {
@@ -104,8 +105,11 @@ export class StatementStarts {
     });
   }
 
-  private fullFor(facts: PlanFacts): Refusal | undefined {
-    return facts.effect?.kind === 'prepare' && this.state.preparedFull ? refusals.preparedFull() : undefined;
+  /** Why the name that the statement makes may not be. */
+  private nameProblem({ effect }: PlanFacts): Refusal | undefined {
+    if (effect?.kind !== 'prepare' && effect?.kind !== 'declare-cursor') return undefined;
+    if (isOwnName(effect.name)) return refusals.ownName();
+    return effect.kind === 'prepare' && this.state.preparedFull ? refusals.preparedFull() : undefined;
   }
 
   /** Strict durability: the message waits until the intents are on disk; when they cannot be, it is refused. */

@@ -1,0 +1,117 @@
+/** Attempts of an insider who writes messages by hand: names, limits and the audit of what was refused. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FrontendMessage } from '../../src/wire/frontend-message.js';
+import { passwords } from '../support/databases.js';
+import { startProxy, type Proxy } from '../support/proxy.js';
+import { postgresVersions } from '../support/servers.js';
+import {
+  bind,
+  describeStatement,
+  execute,
+  parse,
+  query,
+  RawClient,
+  sync,
+  transcript,
+} from './session/support.js';
+
+const crm = readFileSync('policies/crm.yaml', 'utf8');
+const limited = crm.replace(
+  '  support:\n    purposes: [support]\n',
+  '  support:\n    purposes: [support]\n    limits: { rows_per_statement: 2 }\n',
+);
+
+describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) => {
+  let proxy: Proxy;
+  const folder = mkdtempSync(join(tmpdir(), 'pgveil-wire-'));
+  beforeAll(async () => {
+    expect(limited).not.toBe(crm);
+    writeFileSync(join(folder, 'crm.yaml'), limited);
+    proxy = await startProxy(version, { policies: folder });
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const open = (): Promise<RawClient> =>
+    RawClient.login(
+      { host: '127.0.0.1', port: proxy.app.ports.proxy },
+      { user: 'crm_support', database: proxy.db.name },
+      passwords.crm_support,
+    );
+  const say = async (client: RawClient, ...messages: FrontendMessage[]): Promise<string> => {
+    client.messages.length = 0;
+    client.send(...messages);
+    return transcript(await client.until('ready-for-query')).join(' | ');
+  };
+  const all = query('SELECT id FROM customers ORDER BY id');
+  const stopped = 'row-description | data-row | data-row | error 42501 | ready I';
+
+  // What a stopped Query leaves on the server ran under the name of the client's own: not counted, audited as another text.
+  test.each<[string, FrontendMessage[]]>([
+    ['Parse', [parse('SELECT 1', 'pgveil_counted'), sync]],
+    ['PREPARE', [query('PREPARE pgveil_counted AS SELECT 1')]],
+    ['a portal', [parse('SELECT 1'), bind('', 'pgveil_counted'), sync]],
+    ['a cursor', [query('DECLARE pgveil_counted CURSOR WITH HOLD FOR SELECT 1')]],
+  ])("nobody makes anything of the proxy's own names: %s", async (_what, messages) => {
+    const client = await open();
+    expect(await say(client, ...messages)).toContain('error 42939');
+    expect(await say(client, all)).toBe(stopped);
+    for (const use of [
+      [bind('pgveil_counted'), execute(), sync],
+      [describeStatement('pgveil_counted'), sync],
+      [query('EXECUTE pgveil_counted')],
+    ])
+      expect(await say(client, ...use)).toBe('error 26000 | ready I');
+    expect(await say(client, query('FETCH ALL FROM pgveil_counted'))).toBe('error 34000 | ready I');
+    client.close();
+  });
+
+  test.each([
+    ['and closed behind', '; CLOSE c'],
+    ['and all portals closed behind', '; CLOSE ALL'],
+    ['and declared again behind', '; CLOSE c; DECLARE c CURSOR FOR SELECT 1'],
+  ])('fetches of a cursor in one text count together, %s', async (_what, end) => {
+    const client = await open();
+    const begin = 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM customers; FETCH 2 FROM c; FETCH 2 FROM c';
+    const told = await say(client, query(begin + end));
+    expect(told.match(/data-row/g)).toHaveLength(2);
+    expect(told).toContain('error 42501 | ready E');
+    client.close();
+  });
+
+  test('a cursor of the same name is another statement', async () => {
+    const client = await open();
+    const cursor = 'DECLARE c CURSOR FOR SELECT id FROM customers; FETCH 2 FROM c; CLOSE c;';
+    const told = await say(client, query(`BEGIN; ${cursor} ${cursor} COMMIT`));
+    expect(told.match(/data-row/g)).toHaveLength(4);
+    expect(told).toMatch(/ready I$/);
+    client.close();
+  });
+
+  test('a refused statement of the extended protocol is one event, whatever stands behind it', async () => {
+    const client = await open();
+    expect(
+      await say(
+        client,
+        parse('DROP TABLE customers'),
+        bind(),
+        describeStatement(),
+        execute(),
+        parse('SELECT 1'),
+        sync,
+      ),
+    ).toBe('error 42501 | ready I');
+    expect(await say(client, query('SELECT 2'))).toContain('ready I');
+    const told = async (): Promise<unknown[]> => {
+      const texts = (await proxy.events()).map((event) => event.query_info?.query_string);
+      return texts.includes('DROP TABLE customers') ? texts.slice(texts.indexOf('DROP TABLE customers')) : [];
+    };
+    await expect.poll(told).toEqual(['DROP TABLE customers', 'SELECT ?']);
+    client.close();
+  });
+});
