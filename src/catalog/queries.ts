@@ -6,6 +6,7 @@
  */
 import type { CodeRows } from './code-queries.js';
 import { reachable, systemSchemas } from './schemas.js';
+import type { Formula } from './types.js';
 
 export interface ServerRow {
   readonly database: string;
@@ -33,6 +34,7 @@ export interface RelationRow {
   readonly rules: boolean;
   readonly checks: readonly (readonly number[])[];
   readonly partition_key: readonly number[] | null;
+  readonly formulas: readonly Formula[];
   readonly comment: string | null;
 }
 
@@ -45,6 +47,16 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
        c.relhasrules AND EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rules,
        coalesce((SELECT jsonb_agg(to_jsonb(k.conkey) ORDER BY k.oid) FROM pg_constraint k
                  WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.conkey IS NOT NULL), '[]') AS checks,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('kind', f.kind, 'column', f.attnum, 'text', pg_get_expr(f.tree, c.oid),
+                    'reads', (SELECT coalesce(jsonb_agg(DISTINCT m[1]::int4), '[]')
+                                FROM regexp_matches(f.tree::text, ':varattno (\\d+)', 'g') m)) ORDER BY f.kind, f.tree::text)
+                 FROM (SELECT 'column' AS kind, d.adnum AS attnum, d.adbin AS tree
+                         FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                        WHERE d.adrelid = c.oid AND a.attgenerated <> ''
+                       UNION ALL SELECT 'index', 0, e.tree
+                         FROM pg_index i CROSS JOIN LATERAL (VALUES (i.indexprs), (i.indpred)) e (tree) WHERE i.indrelid = c.oid
+                       UNION ALL SELECT 'partition', 0, p.partexprs FROM pg_partitioned_table p WHERE p.partrelid = c.oid) f
+                 WHERE f.tree IS NOT NULL), '[]') AS formulas,
        (SELECT to_jsonb(p.partattrs::int2[]) FROM pg_partitioned_table p WHERE p.partrelid = c.oid) AS partition_key,
        CASE WHEN n.nspname NOT IN ${systemSchemas} THEN obj_description(c.oid, 'pg_class') END AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -56,6 +56,7 @@ function relationsOf(rows: CatalogRows): Relation[] {
       definition: row.definition ?? undefined,
       rules: row.rules,
       checks: row.checks,
+      formulas: row.formulas,
       persistence: persistenceOf(row),
       ...(row.partition_key === null ? {} : { partitionKey: row.partition_key }),
       comment: row.comment ?? undefined,

@@ -49,6 +49,17 @@ export interface IndexFacts {
   readonly partial: boolean;
 }
 
+/** Of a generated column, of indexes (keys and predicates), or of a partition key. */
+export interface Formula {
+  readonly kind: 'column' | 'index' | 'partition';
+  /** As pg_get_expr prints it: one expression, or several between commas. */
+  readonly text: string;
+  /** The generated column, by attnum; 0 for the others. */
+  readonly column: number;
+  /** The columns that it reads, by attnum; 0 for a whole row. */
+  readonly reads: readonly number[];
+}
+
 export interface Relation {
   readonly oid: Oid;
   readonly schema: string;
@@ -69,6 +80,8 @@ export interface Relation {
   readonly rules?: boolean;
   /** The columns of each CHECK constraint, by attnum. */
   readonly checks?: readonly (readonly number[])[];
+  /** Expressions that the server computes of a row whenever it is written. */
+  readonly formulas?: readonly Formula[];
   readonly persistence: 'permanent' | 'unlogged' | 'temporary';
   readonly comment: string | undefined;
 }
@@ -81,6 +94,8 @@ export interface FunctionFacts {
   /** The types of its arguments as oidvectortypes prints them: `integer, text`. */
   readonly argumentTypes: string;
   readonly language: string; // 'internal' | 'c' | 'sql' | 'plpgsql' | …
+  /** False for STABLE and IMMUTABLE ones; undefined counts as true. */
+  readonly volatile?: boolean;
   readonly extension: string | undefined;
 }
 

@@ -31,6 +31,7 @@ import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
 import { rejectedWrite } from './write-rejections.js';
+import { statefulCalls } from './stateful-calls.js';
 import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
@@ -176,7 +177,7 @@ function draftQuery(
   const reading = readColumns(resolved, involved, context.catalog);
   const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
-  const system = refusedSystemColumn(resolved, relations.guarded, context.catalog);
+  const system = refusedSystemColumn(resolved, involved, context.catalog);
   if (system !== undefined) return refused(system, full);
   const writes = writesOf(resolved.statement.node);
   const rejected = rejectedWrite(resolved, relations.written);
@@ -187,12 +188,21 @@ function draftQuery(
     parse: textParser(parser),
   });
   if (constrained !== undefined) return refused(constrained, full);
+  const stateful = statefulCalls(
+    resolved,
+    relations.guarded,
+    relations.written,
+    context.catalog,
+    context.policy,
+  );
+  if (stateful.refusal !== undefined) return refused(stateful.refusal, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
     written: relations.written,
     writes,
     actor: session.actor,
+    fenced: stateful.fenced,
     qualifyFunctions: functions.qualify,
     blankCalls: functions.blank,
     columnCalls: calls,

@@ -19,7 +19,9 @@ export function refusedSystemColumn(
   for (const binding of resolved.columns.values()) {
     if (binding.kind !== 'system') continue;
     const decision = guarded.get(binding.use.id);
-    if (decision === undefined) continue;
+    // Of an INSERT's own rows RETURNING may show it (rewrite/write-columns.ts).
+    const ofUpsert = binding.use.purpose === 'insert' && binding.name === 'xmax';
+    if (decision === undefined || ofUpsert) continue;
     const { relation } = binding.use;
     const why = reason(binding.name, decision, () => hiddenKeyBelow(relation, decision, catalog));
     if (why === undefined) continue;

@@ -32,7 +32,7 @@ export function constrainedWrite(
       if (refusal !== undefined) return refusal;
     }
     if (decision === undefined) continue;
-    const found = tellingCheck(relation, hiddenColumns(relation, decision), names, context.catalog);
+    const found = tellingCheck(relation, hiddenColumns(relation, decision), names, context);
     if (found !== undefined) return checkRefusal(relation, found);
   }
   return undefined;

@@ -38,7 +38,7 @@ export function writtenView(
     }
     const hidden = hiddenBehind(view, lineage, base, rule, decision);
     const written = columnsBehind(view, lineage, base, (name) => names.has(name));
-    const found = tellingCheck(base.relation, hidden, written, context.catalog);
+    const found = tellingCheck(base.relation, hidden, written, context);
     if (found !== undefined) return checkRefusal(view, found);
   }
   return undefined;

@@ -1,7 +1,8 @@
 /** The rows that an INSERT, or an action of MERGE, spells out: each value's node with its place in the text. */
-import type { InsertStmt, MergeWhenClause, Node } from '@pgsql/types';
+import type { FuncCall, InsertStmt, MergeWhenClause, Node } from '@pgsql/types';
 import type { TokenSpan } from '../resolve/types.js';
 import type { LexedText } from '../sql/types.js';
+import { walk } from '../sql/walk.js';
 import { splitItems, wordAt } from './clauses.js';
 import type { IntendedTree } from './intended-tree.js';
 import { mergeActions, type WriteContext } from './write-context.js';
@@ -60,9 +61,29 @@ function ofInsert(insert: InsertStmt, lexed: LexedText, from: number, end: numbe
     select.distinctClause ??
     select.windowClause ??
     (select.op === undefined || select.op === 'SETOP_NONE' ? undefined : select);
-  if (computes !== undefined) return { targets, rows: undefined };
+  if (computes !== undefined || makesRows(select.targetList ?? [])) return { targets, rows: undefined };
   return { targets, rows: selectedRow(select.targetList ?? [], lexed, from, end) };
 }
+
+/** `SELECT unnest($1), unnest($2)` without FROM is as many rows as the lists have, and no scalar subquery can look at them. */
+function makesRows(items: readonly Node[]): boolean {
+  let found = false;
+  for (const item of items) {
+    walk(item, {
+      enter({ kind, body }) {
+        if (kind === 'SubLink') return 'skip';
+        const name = kind === 'FuncCall' ? (body as FuncCall).funcname?.at(-1) : undefined;
+        if (name !== undefined && 'String' in name) found ||= rowMakers.test(name.String.sval ?? '');
+        return undefined;
+      },
+    });
+  }
+  return found;
+}
+
+/** pg_proc.proretset of the functions that are open (enforce/data/builtin-functions.ts). */
+const rowMakers =
+  /^(?:unnest|generate_series|generate_subscripts|jsonb?_(?:array_elements(?:_text)?|each(?:_text)?|object_keys|path_query(?:_tz)?|populate_recordset|to_recordset)|regexp_matches|regexp_split_to_table|string_to_table|each|skeys|svals)$/;
 
 /** `SELECT a, b` without FROM is a row as well; undefined where its items are not as plain as that. */
 function selectedRow(

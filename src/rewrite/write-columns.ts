@@ -39,7 +39,12 @@ export function rewriteColumns(write: WriteContext): void {
     if (binding.kind === 'star' && !returned.has(ref) && binding.uses.some((each) => each.id === use.id)) {
       throw new Unsupported('every column of the written table inside a subquery', 'name the columns');
     }
-    if (binding.kind === 'system' && binding.use.id === use.id && write.input.decision.guards.length > 0) {
+    if (
+      binding.kind === 'system' &&
+      binding.use.id === use.id &&
+      write.input.decision.guards.length > 0 &&
+      !tellsOfOwnInsert(write, ref, binding.name)
+    ) {
       throw new Unsupported(
         'a write by system columns of a table whose rows are filtered',
         'use the primary key',
@@ -69,6 +74,20 @@ export function rewriteColumns(write: WriteContext): void {
   if (resolved.functions.some((each) => each.functionalColumn?.use.id === use.id)) {
     throw new Unsupported('a column of the written table in function notation', 'write table.column');
   }
+}
+
+/**
+ * `RETURNING (xmax = 0)` is how programs ask whether an upsert inserted or updated. The rows that it shows are those that
+ * the statement wrote, so it tells of what the unique key tells already.
+ */
+function tellsOfOwnInsert(write: WriteContext, ref: ColumnRef, name: string): boolean {
+  const span = write.input.resolved.columnSpans.get(ref);
+  return (
+    write.input.statement.kind === 'insert' &&
+    name === 'xmax' &&
+    span !== undefined &&
+    isReturned(write, span)
+  );
 }
 
 /** Refuses a reference that might mean the target in a way that is not followed. */

@@ -114,12 +114,27 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     };
   };
 
+  /** FAIL-CLOSED: what the server computes of hidden columns tells of them, as a view's column does. */
+  const computed = (role: string, relation: Relation, column: Column): ColumnDecision => {
+    const formula = relation.formulas?.find((each) => each.column === column.attnum);
+    const source = relation.columns
+      .filter((each) => formula?.reads.includes(each.attnum))
+      .map((each) => compile(role, relation, each))
+      .find((each) => 'reason' in each || each.kind !== 'clear');
+    if (source === undefined) return { kind: 'clear', label: undefined };
+    const label = 'reason' in source ? undefined : source.label;
+    const mask = context.named('redact', column);
+    if (!mask.ok || label === undefined || 'reason' in source) return { kind: 'denied', label };
+    const where = source.kind === 'masked' && source.where === 'deny' ? 'deny' : 'masked';
+    return { kind: 'masked', label, mask: 'redact', sql: mask.sql, where, write: 'keep', writing: {} };
+  };
+
   const compile = (role: string, relation: Relation, column: Column): ColumnDecision | { reason: string } => {
     const found = labels.get(relation.oid)?.get(column.attnum) ?? [];
     const [first] = found;
     if (!first) {
       return binding.content.unlabelled?.value === 'clear'
-        ? { kind: 'clear', label: undefined }
+        ? computed(role, relation, column)
         : { kind: 'denied', label: undefined };
     }
     return first.steps.length === 0 ? wholeColumn(role, column, first.label) : paths(role, column, found);

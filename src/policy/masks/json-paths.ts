@@ -80,6 +80,6 @@ function compareSteps(a: readonly string[], b: readonly string[]): number {
 }
 
 /** What jsonb reads as the number of a list's element (setPathArray in jsonfuncs.c). */
-function listIndex(step: string | undefined): number | undefined {
+export function listIndex(step: string | undefined): number | undefined {
   return step !== undefined && /^\s*[+-]?\d+$/.test(step) ? Number(step) : undefined;
 }

@@ -5,7 +5,7 @@
 import { jsonPathSql } from '../json-path.js';
 import { call, op, textLiteral } from '../sql-text.js';
 import type { MaskWriting } from '../types.js';
-import { inOrder, maskedAt, type MaskedPath } from './json-paths.js';
+import { inOrder, listIndex, maskedAt, type MaskedPath } from './json-paths.js';
 
 /** `kept` are the paths that the write-back guard covers; a policy may leave others open with `write: allow`. */
 export function pathWriting(paths: readonly MaskedPath[]): MaskWriting {
@@ -43,7 +43,7 @@ function putBackAt(one: MaskedPath, written: string, stored: string, name: strin
     one.mask === undefined
       ? // A denied place is shown as absent, so it goes back wherever what held it is still of the same kind: without
         // it the client has taken more away than what it was not shown.
-        `${at(stored, one.steps)} IS NOT NULL AND ${sameContainer(value, stored, one.steps.slice(0, -1))}`
+        `${at(stored, one.steps)} IS NOT NULL AND ${sameContainer(value, stored, one.steps.slice(0, -1))} AND ${goesToItsPlace(value, one.steps)}`
       : `${present} AND ${op(at(value, one.steps), '=', maskedAt(one.mask, stored, path))}`;
   return (
     `(SELECT CASE WHEN ${condition} THEN ` +
@@ -56,6 +56,20 @@ function sameContainer(written: string, stored: string, parent: readonly string[
   const kind = (value: string): string => call('jsonb_typeof', at(value, parent));
   const isContainer = anyOf(['object', 'array'].map((each) => op(kind(written), '=', textLiteral(each))));
   return `${isContainer} AND ${op(kind(written), '=', kind(stored))}`;
+}
+
+/**
+ * FAIL-CLOSED: of a list that became too short, jsonb_set would put the element at its end (setPathArray in jsonfuncs.c),
+ * where no path hides it. It goes back only where the element next to it is still there; else the client took both away.
+ * Whether the document is an object or a list the step itself does not tell.
+ */
+function goesToItsPlace(written: string, steps: readonly string[]): string {
+  const parent = steps.slice(0, -1);
+  const index = listIndex(steps.at(-1));
+  if (index === undefined || index === 0 || index === -1) return 'true';
+  const next = [...parent, String(index > 0 ? index - 1 : index + 1)];
+  const isObject = op(call('jsonb_typeof', at(written, parent)), '=', textLiteral('object'));
+  return `(${isObject} OR ${at(written, next)} IS NOT NULL)`;
 }
 
 /** The empty path leads to the document itself. */
