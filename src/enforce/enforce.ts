@@ -31,7 +31,6 @@ import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
 import { rejectedWrite } from './write-rejections.js';
-import { statefulCalls } from './stateful-calls.js';
 import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
@@ -188,21 +187,12 @@ function draftQuery(
     parse: textParser(parser),
   });
   if (constrained !== undefined) return refused(constrained, full);
-  const stateful = statefulCalls(
-    resolved,
-    relations.guarded,
-    relations.written,
-    context.catalog,
-    context.policy,
-  );
-  if (stateful.refusal !== undefined) return refused(stateful.refusal, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
     written: relations.written,
     writes,
     actor: session.actor,
-    fenced: stateful.fenced,
     qualifyFunctions: functions.qualify,
     blankCalls: functions.blank,
     columnCalls: calls,
