@@ -9,7 +9,8 @@ const firstUserOid = 16_384;
 /** FunctionFacts of the function with this OID, as jsonb. */
 const facts = (oid: string): string => `(
   SELECT jsonb_build_object('oid', f.oid::int8, 'schema', fn.nspname::text, 'name', f.proname::text,
-           'argumentTypes', oidvectortypes(f.proargtypes), 'language', fl.lanname::text, 'extension', (
+           'argumentTypes', oidvectortypes(f.proargtypes), 'language', fl.lanname::text,
+           'volatile', f.provolatile = 'v', 'extension', (
              SELECT e.extname::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
              WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e'
                AND d.refclassid = 'pg_extension'::regclass))
@@ -23,6 +24,7 @@ export interface FunctionFactsRow {
   readonly name: string;
   readonly argumentTypes: string;
   readonly language: string;
+  readonly volatile: boolean;
   readonly extension: string | null;
 }
 

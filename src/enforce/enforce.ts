@@ -10,6 +10,7 @@ import type { ResolvedStatement } from '../resolve/types.js';
 import { columnCalls } from '../rewrite/column-calls.js';
 import { applyEdits, type Edit } from '../rewrite/edits.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
+import { bigintParameters } from '../rewrite/hoist.js';
 import { rewriteStatement } from '../rewrite/rewrite.js';
 import { readsAsIntended } from '../rewrite/verify.js';
 import { fromItemParser, queryParser, selectParser } from '../rewrite/from-item.js';
@@ -31,6 +32,7 @@ import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
 import { constrainedWrite } from './write-constraints.js';
 import { rejectedWrite } from './write-rejections.js';
+import { statefulCalls } from './stateful-calls.js';
 import { refusedSystemColumn } from './system-columns.js';
 import { writesOf } from './writes-of.js';
 import type { EnforceContext, EnforcedSql, Plan, PlanFacts, Refusal, SessionFacts } from './types.js';
@@ -187,12 +189,21 @@ function draftQuery(
     parse: textParser(parser),
   });
   if (constrained !== undefined) return refused(constrained, full);
+  const stateful = statefulCalls(
+    resolved,
+    relations.guarded,
+    relations.written,
+    context.catalog,
+    context.policy,
+  );
+  if (stateful.refusal !== undefined) return refused(stateful.refusal, full);
   const rewrite = rewriteStatement({
     resolved,
     guarded: relations.guarded,
     written: relations.written,
     writes,
     actor: session.actor,
+    fenced: stateful.fenced,
     qualifyFunctions: functions.qualify,
     blankCalls: functions.blank,
     columnCalls: calls,
@@ -252,6 +263,7 @@ function dataFacts(
     rules: [...rules],
     consent,
     outputs: outputExposures(resolved, guarded),
+    bigintParameters: guarded.size === 0 ? [] : bigintParameters(resolved),
   };
 }
 

@@ -14,6 +14,7 @@ import type { Parser } from '../sql/parse.js';
 import { textParser } from '../sql/parse-text.js';
 import { functionVerdict } from './functions.js';
 import { untrustedOperator, usesUntrustedType } from './operators-and-types.js';
+import { isStateful } from './stateful-calls.js';
 import { decideSystemCatalog, isSystemCatalog } from './system-catalogs.js';
 import { untrustedCode } from './user-code.js';
 
@@ -87,6 +88,10 @@ function decideView(
     (each): each is [BaseUse, Protected] => each[1].access === 'protected',
   );
   if (guarded.length === 0) return { access: 'open' };
+  // FAIL-CLOSED: the view's own conditions run for rows that its guard withholds.
+  const counter = lineage.functions.find((use) => isStateful(use, catalog, nothingListed));
+  if (counter !== undefined && guarded.some(([, { guards }]) => guards.length > 0))
+    return denied(view, `it calls function "${counter.name.join('.')}", which tells how often it ran`);
   const secret = maskedCondition(lineage, new Map(guarded));
   if (secret !== undefined) return denied(view, secret);
   return protectView(view, lineage, new Map(guarded));

@@ -21,6 +21,8 @@ export interface GuardedRelationOptions {
   readonly actor: ReadonlyMap<string, string>;
   /** Copies of the client's own safe conjuncts, each a boolean expression over `innerAlias`. */
   readonly hoisted: readonly (readonly Piece[])[];
+  /** The planner may neither flatten it nor push a condition into it (enforce/stateful-calls.ts). */
+  readonly fenced: boolean;
   /** A locking clause reaches it, so nothing but the relation itself may stand in FROM (rewrite/locking.ts). */
   readonly locked: boolean;
   /** TABLESAMPLE with its arguments. */
@@ -74,7 +76,7 @@ export function guardedRelation(
     pieces.push(toByteString(glue), ...conjunct);
     glue = ' AND ';
   }
-  pieces.push(toByteString(')'));
+  pieces.push(toByteString(options.fenced && guard.condition !== '' ? ' OFFSET 0)' : ')'));
   return pieces;
 }
 

@@ -35,6 +35,8 @@ export interface RewriteInput {
   /** The same for protected relations that the statement writes. */
   readonly written: ReadonlyMap<number, ProtectedDecision>;
   readonly actor: ReadonlyMap<string, string>;
+  /** Guarded relations whose rows are filtered are kept apart from the client's conditions. */
+  readonly fenced: boolean;
   /** Calls of built-in functions that a user's function of the same name could take over: token to qualify. */
   readonly qualifyFunctions: readonly { readonly node: object; readonly token: number }[];
   /** Calls that are answered with NULL. */
@@ -130,6 +132,7 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
         ...hoistedConjuncts({ resolved, use, decision, alias: innerAlias }),
       ],
       hidden: equality.hidden.get(use.id) ?? [],
+      fenced: input.fenced,
       locked: locked.has(use.id),
       sample: sample?.pieces ?? [],
       systemColumns: system.exported.get(use.id) ?? [],
