@@ -9,7 +9,7 @@ import { stringsOf } from '../resolve/ast.js';
 import type { ResolvedStatement } from '../resolve/types.js';
 import { walk } from '../sql/walk.js';
 import { refuse } from './refusals.js';
-import type { Refusal } from './types.js';
+import type { PlanFacts, Refusal } from './types.js';
 import { mayStandBehind, untrustedCode } from './user-code.js';
 
 type Listed = BoundPolicy['allowedFunctions'];
@@ -75,12 +75,19 @@ function typeProblem(
   return undefined;
 }
 
+/** Left open, unknown, int2, int4, int8, numeric, float4, float8: no comparison of a bigint with one of these fails. */
+const numbers: ReadonlySet<Oid> = new Set([0, 705, 21, 23, 20, 1700, 700, 701]);
+
 /** As for the types that a statement names, for the types of parameters that a Parse message declares by OID. */
 export function closedParameter(
   types: readonly Oid[],
+  facts: Pick<PlanFacts, 'bigintParameters'>,
   catalog: Catalog,
   policy: BoundPolicy,
 ): Refusal | undefined {
+  for (const number of facts.bigintParameters ?? []) {
+    if (!numbers.has(types[number - 1] ?? 0)) return bigintRefusal(number);
+  }
   const { coercing } = untrustedCode(catalog, policy.allowedFunctions);
   for (const oid of types) {
     const made = coercing.get(oid);
@@ -121,6 +128,15 @@ function operatorRefusal(name: string, code: FunctionFacts): Refusal {
     message: `operator ${name} is not open to governed sessions`,
     detail: `a user-defined operator of this name calls function "${code.schema}.${code.name}", which may read tables`,
     hint: `write OPERATOR(pg_catalog.${name}) when the built-in operator is meant, or have the function listed under "functions" in the policy`,
+    rule: 'pgveil:functions',
+  });
+}
+
+function bigintRefusal(number: number): Refusal {
+  return refuse('operator-not-allowed', {
+    message: `the type of parameter $${number} cannot be compared with a bigint column by governed sessions`,
+    detail: 'PostgreSQL would cast the column, and the cast fails for some of the rows that the policy hides',
+    hint: 'declare the parameter as bigint, or leave its type open',
     rule: 'pgveil:functions',
   });
 }

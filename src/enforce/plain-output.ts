@@ -65,13 +65,17 @@ function isDistinct({ distinctClause }: SelectStmt): boolean {
   return distinctClause !== undefined && !distinctClause.some((node) => Object.keys(node).length > 0);
 }
 
-/** A number stands for a result. Which one is not asked, since a plan serves every text of its shape. */
+/**
+ * A number stands for a result. Which one is not asked, since a plan serves every text of its shape. In GROUP BY it does
+ * inside brackets too (flatten_grouping_sets, parse_clause.c).
+ */
 function sortsByNumber({ sortClause = [], groupClause = [], distinctClause = [] }: SelectStmt): boolean {
   const pending: Node[] = [...sortClause, ...groupClause, ...distinctClause];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if ('A_Const' in node) return true;
     if ('SortBy' in node && node.SortBy.node !== undefined) pending.push(node.SortBy.node);
     if ('GroupingSet' in node) pending.push(...(node.GroupingSet.content ?? []));
+    if ('RowExpr' in node) pending.push(...(node.RowExpr.args ?? []));
   }
   return false;
 }

@@ -10,7 +10,8 @@ import type { LexedText } from '../sql/types.js';
 export interface Constant {
   /** Every type that a cast in it names. */
   readonly types: readonly TypeName[];
-  readonly isParameter: boolean;
+  /** A parameter in it has the type that the client declares, and no cast settles another. */
+  readonly bareParameter: boolean;
 }
 
 /** The parts of `'x'`, `$1`, `$1::text`, `CAST($1 AS varchar(9))`; undefined for everything else. */
@@ -24,8 +25,8 @@ export function constantOf(node: Node | undefined): Constant | undefined {
     inner = arg;
   }
   if (inner === undefined) return undefined;
-  if ('A_Const' in inner) return { types, isParameter: false };
-  if ('ParamRef' in inner) return { types, isParameter: true };
+  if ('A_Const' in inner) return { types, bareParameter: false };
+  if ('ParamRef' in inner) return { types, bareParameter: types.length === 0 };
   return undefined;
 }
 
@@ -43,7 +44,8 @@ export function arrayConstantOf(node: Node | undefined): Constant | undefined {
   const items = combined(inner.A_ArrayExpr.elements ?? []);
   if (items === undefined) return undefined;
   const outer = casts.flatMap((cast) => ('TypeCast' in cast ? (cast.TypeCast.typeName ?? []) : []));
-  return { ...items, types: [...outer, ...items.types] };
+  // The cast of the whole is each item's (transformTypeCast, parse_expr.c).
+  return { types: [...outer, ...items.types], bareParameter: items.bareParameter && outer.length === 0 };
 }
 
 /** The parts of all items; undefined when one is no constant, or there is none. */
@@ -52,7 +54,7 @@ export function combined(items: readonly Node[]): Constant | undefined {
   if (parts.length === 0 || parts.some((part) => part === undefined)) return undefined;
   return {
     types: parts.flatMap((part) => part!.types),
-    isParameter: parts.some((part) => part!.isParameter),
+    bareParameter: parts.some((part) => part!.bareParameter),
   };
 }
 

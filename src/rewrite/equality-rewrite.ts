@@ -150,12 +150,13 @@ function conjunctsOf({ levels }: ResolvedStatement): ReadonlySet<A_Expr> {
 /** Whole numbers beyond int4, fractions and signs may make a number a numeric, whose comparison is not leakproof. */
 function isLeakproof(
   { statement: { lexed } }: ResolvedStatement,
-  { leakproofCasts, column, isParameter, casts }: RealEquality,
+  { leakproofCasts, column, bareParameter }: RealEquality,
   span: { readonly first: number; readonly end: number },
 ): boolean {
   if (!leakproofCasts || column.typeOid !== column.baseTypeOid) return false;
-  // A parameter that the client declares as oid makes the server cast a bigint, which fails beyond oid's range.
-  if (column.baseTypeName === 'int8' && isParameter && !casts) return false;
+  // A parameter that the client declares as oid makes the server cast a bigint, which fails beyond oid's range. One is
+  // enough in a list: oid is the type of all then (select_common_type, parse_coerce.c).
+  if (column.baseTypeName === 'int8' && bareParameter) return false;
   for (let at = span.first; at < span.end; at += 1) {
     if (['big-integer', 'decimal', 'bit-string'].includes(lexed.tokens.kind(at)) || word(lexed, at) === '-') {
       return false;

@@ -139,6 +139,7 @@ function constantSpan(
     case 'string':
       return { first: token, end: token + 1 };
     case 'parameter':
+      if (type === 'int8' && declaresTypes(resolved)) return undefined;
       return occursOnce(resolved, token) ? { first: token, end: token + 1 } : undefined;
     default:
       return undefined;
@@ -150,6 +151,35 @@ function constantLocation(node: Node | undefined): number | undefined {
   if ('A_Const' in node) return node.A_Const.location ?? 0;
   if ('ParamRef' in node) return node.ParamRef.location ?? 0;
   return undefined;
+}
+
+/** PREPARE may declare a parameter as oid. */
+function declaresTypes({ statement: { node } }: ResolvedStatement): boolean {
+  return 'PrepareStmt' in node && (node.PrepareStmt.argtypes ?? []).length > 0;
+}
+
+/**
+ * Parameters that a condition compares with a bigint. Declared as oid or one of its aliases they make the server cast the
+ * column (pg_cast has an implicit cast), which fails beyond oid's range: on a withheld row where the condition is copied.
+ */
+export function bigintParameters({ levels, columns }: ResolvedStatement): readonly number[] {
+  const found = new Set<number>();
+  for (const conjunct of levels.flatMap((level) => level.conjuncts)) {
+    if (!('A_Expr' in conjunct)) continue;
+    const { lexpr, rexpr } = conjunct.A_Expr;
+    for (const [side, other] of [
+      [lexpr, rexpr],
+      [rexpr, lexpr],
+    ]) {
+      if (side === undefined || other === undefined || !('ParamRef' in side) || !('ColumnRef' in other))
+        continue;
+      const binding = columns.get(other.ColumnRef);
+      if (binding?.kind !== 'column') continue;
+      const { baseTypeName } = columnByNumber(binding.use.relation, binding.attnum);
+      if (baseTypeName === 'int8') found.add(side.ParamRef.number ?? 0);
+    }
+  }
+  return [...found];
 }
 
 /**

@@ -24,9 +24,7 @@ export interface RealEquality {
   readonly unqualified: readonly TypeName[];
   /** The casts, if any, keep the comparison inside one leakproof operator. */
   readonly leakproofCasts: boolean;
-  readonly isParameter: boolean;
-  /** A cast settles the constant's type. */
-  readonly casts: boolean;
+  readonly bareParameter: boolean;
 }
 
 export type RealEqualities =
@@ -127,16 +125,15 @@ function realColumn(
 
 /** FAIL-CLOSED: with a cast to any other type the server might pick an operator that does more than compare. */
 function fittingConstant(
-  { types, isParameter }: Constant,
+  { types, bareParameter }: Constant,
   type: EqualityType,
-): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'isParameter' | 'casts'> | undefined {
+): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'bareParameter'> | undefined {
   const names = types.map((each) => (type.builtIn ? typeNameOf(each) : lastName(each)));
   if (names.some((name) => name === undefined || !type.casts.has(name))) return undefined;
   return {
     unqualified: type.builtIn ? types.filter((each) => each.names?.length === 1) : [],
     leakproofCasts: type.leakproof.size > 0 && names.every((name) => type.leakproof.has(name!)),
-    isParameter,
-    casts: types.length > 0,
+    bareParameter,
   };
 }
 

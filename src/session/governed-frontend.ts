@@ -186,7 +186,7 @@ export class GovernedFrontend implements FrameSink {
       this.to.planner.stance().acting,
     );
     if (!prepared.ok) return this.refuse.extended(prepared.refusal, plan, prepared.facts, message.statement);
-    const closed = this.to.planner.closedParameter(message.parameterTypes);
+    const closed = this.to.planner.closedParameter(message.parameterTypes, prepared.value.facts!);
     if (closed !== undefined)
       return this.refuse.extended(closed, plan, prepared.value.facts!, message.statement);
     const own = isOwnName(message.statement) ? refusals.ownName() : undefined;
@@ -235,7 +235,7 @@ export class GovernedFrontend implements FrameSink {
       this.to.planner.stance().acting,
     );
     if (!again.ok) return this.refuse.extended(again.refusal, plan, again.facts);
-    const closed = this.to.planner.closedParameter(old.parse.parameterTypes);
+    const closed = this.to.planner.closedParameter(old.parse.parameterTypes, again.value.facts!);
     if (closed !== undefined) return this.refuse.extended(closed, plan, again.value.facts!);
     const { answers, statements } = this.state;
     answers.push({

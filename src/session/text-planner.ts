@@ -7,6 +7,7 @@ import { actingKey } from '../enforce/epoch.js';
 import { closedParameter } from '../enforce/operators-and-types.js';
 import type {
   EnforceContext,
+  PlanFacts,
   QueryPlan,
   Refusal,
   SessionFacts,
@@ -116,9 +117,9 @@ export class TextPlanner {
   }
 
   /** Why a message that declares parameters of these types is refused. After `plan`. */
-  closedParameter(types: readonly number[]): Refusal | undefined {
+  closedParameter(types: readonly number[], facts: PlanFacts): Refusal | undefined {
     if (this.context === undefined || this.observing || types.length === 0) return undefined;
-    return closedParameter(types, this.context.catalog, this.context.policy);
+    return closedParameter(types, facts, this.context.catalog, this.context.policy);
   }
 
   /** Of the role, where the policy in force limits its rows. After `plan` or `awaitContext`. */
