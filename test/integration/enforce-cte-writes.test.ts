@@ -1,18 +1,9 @@
 /** Writes in WITH queries, and several in one statement: each is guarded by itself, and what they return is masked. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { crmPolicy, governed, Refused, type Governed } from '../support/governed.js';
-import { otherPeople, otherSecrets } from '../support/hidden.js';
-import { maskedCopy, type MaskedCopy } from '../support/masked-copy.js';
+import { Refused, type Governed } from '../support/governed.js';
 import { postgresVersions } from '../support/servers.js';
-import {
-  callsSetup,
-  codesOnly,
-  governedWrite,
-  otherCalls,
-  referenceWrite,
-  withCalls,
-  withheldRows,
-} from '../support/write-attempts.js';
+
+import { judgesWrites, startWriteWorlds, type WriteWorlds } from '../support/write-worlds.js';
 
 /** Each gives, and leaves, what it would over tables that hold what the role sees. */
 const statements = [
@@ -103,43 +94,15 @@ const refused = [
 ] as const;
 
 describe.each(postgresVersions)('writes in WITH on PostgreSQL %i', (version) => {
-  const policy = withCalls(crmPolicy);
   let plain: Governed;
-  const others: Partial<Record<'support' | 'marketing', Governed>> = {};
-  const copies: Partial<Record<'support' | 'marketing', MaskedCopy>> = {};
+  let worlds: WriteWorlds;
   beforeAll(async () => {
-    plain = await governed(version, { policy, setup: callsSetup });
-    others.support = await governed(version, { policy, setup: callsSetup + otherSecrets + otherCalls('5') });
-    const hidden = callsSetup + otherSecrets + otherPeople + otherCalls('2, 4, 5, 6');
-    others.marketing = await governed(version, { policy, setup: hidden });
-    const tables = ['customers', 'leads', 'orders', 'order_items', 'tickets', 'calls'];
-    for (const role of ['support', 'marketing'] as const) {
-      copies[role] = await maskedCopy(plain, version, role, { setup: callsSetup, tables });
-    }
+    worlds = await startWriteWorlds(version);
+    plain = worlds.plain;
   });
-  afterAll(async () => {
-    await Promise.all([plain, ...Object.values(others)].map((each) => each.close()));
-    await Promise.all(Object.values(copies).map((each) => each.db.drop()));
-  });
+  afterAll(() => worlds.stop());
 
-  describe.each(['support', 'marketing'] as const)('as %s', (role) => {
-    it.each([...statements, ...attacks])('tells nothing of what is hidden: %s', async (sql) => {
-      const first = await governedWrite(plain, sql, role);
-      expect(first[0]).not.toHaveProperty('refused');
-      expect(await governedWrite(others[role]!, sql, role)).toEqual(first);
-      expect(JSON.stringify(first)).not.toMatch(/canary|zzzz/);
-    });
-
-    it.each(statements)('does what it would do to the visible rows: %s', async (sql) => {
-      const reference = await referenceWrite(plain, copies[role]!.client, sql, role);
-      expect(codesOnly(await governedWrite(plain, sql, role))).toEqual(codesOnly(reference));
-    });
-
-    it.each([...statements, ...attacks])('leaves withheld rows as they are: %s', async (sql) => {
-      const [before, after] = await withheldRows(plain, sql, role);
-      expect(after).toEqual(before);
-    });
-  });
+  judgesWrites(() => worlds, statements, attacks);
 
   it.each(refused)('refuses %s: %s', async (_name, sql) => {
     await expect(plain.run(sql, plain.session('support'))).rejects.toBeInstanceOf(Refused);

@@ -1,18 +1,9 @@
 /** MERGE into protected tables: withheld rows match nothing, and every reference to the target is masked (DESIGN 5.2). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { crmPolicy, governed, Refused, type Governed } from '../support/governed.js';
-import { otherPeople, otherSecrets } from '../support/hidden.js';
-import { maskedCopy, type MaskedCopy } from '../support/masked-copy.js';
+import { Refused, type Governed } from '../support/governed.js';
 import { postgresVersions } from '../support/servers.js';
-import {
-  callsSetup,
-  codesOnly,
-  governedWrite,
-  otherCalls,
-  referenceWrite,
-  withCalls,
-  withheldRows,
-} from '../support/write-attempts.js';
+
+import { judgesWrites, startWriteWorlds, type WriteWorlds } from '../support/write-worlds.js';
 
 const people = 'generate_series(1, 6) s(id)';
 
@@ -70,44 +61,16 @@ const newest = [
 ] as const;
 
 describe.each(postgresVersions)('MERGE on PostgreSQL %i', (version) => {
-  const policy = withCalls(crmPolicy);
   const statements = version === 18 ? [...everyVersion, ...newVersions, ...newest] : everyVersion;
   let plain: Governed;
-  const others: Partial<Record<'support' | 'marketing', Governed>> = {};
-  const copies: Partial<Record<'support' | 'marketing', MaskedCopy>> = {};
+  let worlds: WriteWorlds;
   beforeAll(async () => {
-    plain = await governed(version, { policy, setup: callsSetup });
-    others.support = await governed(version, { policy, setup: callsSetup + otherSecrets + otherCalls('5') });
-    const hidden = callsSetup + otherSecrets + otherPeople + otherCalls('2, 4, 5, 6');
-    others.marketing = await governed(version, { policy, setup: hidden });
-    const tables = ['customers', 'leads', 'orders', 'order_items', 'tickets', 'calls'];
-    for (const role of ['support', 'marketing'] as const) {
-      copies[role] = await maskedCopy(plain, version, role, { setup: callsSetup, tables });
-    }
+    worlds = await startWriteWorlds(version);
+    plain = worlds.plain;
   });
-  afterAll(async () => {
-    await Promise.all([plain, ...Object.values(others)].map((each) => each.close()));
-    await Promise.all(Object.values(copies).map((each) => each.db.drop()));
-  });
+  afterAll(() => worlds.stop());
 
-  describe.each(['support', 'marketing'] as const)('as %s', (role) => {
-    it.each(statements)('tells nothing of what is hidden: %s', async (sql) => {
-      const first = await governedWrite(plain, sql, role);
-      expect(first[0]).not.toHaveProperty('refused');
-      expect(await governedWrite(others[role]!, sql, role)).toEqual(first);
-      expect(JSON.stringify(first)).not.toMatch(/canary/);
-    });
-
-    it.each(statements)('does what it would do to the visible rows: %s', async (sql) => {
-      const reference = await referenceWrite(plain, copies[role]!.client, sql, role);
-      expect(codesOnly(await governedWrite(plain, sql, role))).toEqual(codesOnly(reference));
-    });
-
-    it.each(statements)('leaves withheld rows as they are: %s', async (sql) => {
-      const [before, after] = await withheldRows(plain, sql, role);
-      expect(after).toEqual(before);
-    });
-  });
+  judgesWrites(() => worlds, statements);
 
   async function stored(sql: string, select: string): Promise<unknown[]> {
     await plain.raw('BEGIN', 'support');

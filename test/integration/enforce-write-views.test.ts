@@ -1,18 +1,9 @@
 /** Writes through views, and to what is no plain table: guarded like the table behind, kept as they are, or refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { crmPolicy, governed, Refused, type Governed } from '../support/governed.js';
-import { otherPeople, otherSecrets } from '../support/hidden.js';
-import { maskedCopy, type MaskedCopy } from '../support/masked-copy.js';
+import { crmPolicy, Refused, type Governed } from '../support/governed.js';
 import { postgresVersions } from '../support/servers.js';
-import {
-  callsSetup,
-  codesOnly,
-  governedWrite,
-  otherCalls,
-  referenceWrite,
-  withCalls,
-  withheldRows,
-} from '../support/write-attempts.js';
+import { callsSetup, withCalls } from '../support/write-attempts.js';
+import { judgesWrites, startWriteWorlds, type WriteWorlds } from '../support/write-worlds.js';
 
 const setup = `${callsSetup}
   CREATE VIEW people AS SELECT id, first_name AS given, last_name, email, notes AS remark, region, upper(last_name) AS loud FROM customers;
@@ -87,43 +78,16 @@ const newVersions = [
 describe.each(postgresVersions)('writes through views on PostgreSQL %i', (version) => {
   const all = version === 18 ? [...statements, ...newVersions] : statements;
   let plain: Governed;
-  const others: Partial<Record<'support' | 'marketing', Governed>> = {};
-  const copies: Partial<Record<'support' | 'marketing', MaskedCopy>> = {};
+  let worlds: WriteWorlds;
   beforeAll(async () => {
-    plain = await governed(version, { policy, setup });
+    worlds = await startWriteWorlds(version, { setup, policy });
+    plain = worlds.plain;
     await plain.db.query(farAway);
     await plain.refresh();
-    others.support = await governed(version, { policy, setup: setup + otherSecrets + otherCalls('5') });
-    const hidden = setup + otherSecrets + otherPeople + otherCalls('2, 4, 5, 6');
-    others.marketing = await governed(version, { policy, setup: hidden });
-    const tables = ['customers', 'leads', 'orders', 'order_items', 'tickets', 'calls'];
-    for (const role of ['support', 'marketing'] as const) {
-      copies[role] = await maskedCopy(plain, version, role, { setup, tables });
-    }
   });
-  afterAll(async () => {
-    await Promise.all([plain, ...Object.values(others)].map((each) => each.close()));
-    await Promise.all(Object.values(copies).map((each) => each.db.drop()));
-  });
+  afterAll(() => worlds.stop());
 
-  describe.each(['support', 'marketing'] as const)('as %s', (role) => {
-    it.each(all)('tells nothing of what is hidden: %s', async (sql) => {
-      const first = await governedWrite(plain, sql, role);
-      expect(first[0]).not.toHaveProperty('refused');
-      expect(await governedWrite(others[role]!, sql, role)).toEqual(first);
-      expect(JSON.stringify(first)).not.toMatch(/canary/);
-    });
-
-    it.each(all)('does what it would do to the visible rows: %s', async (sql) => {
-      const reference = await referenceWrite(plain, copies[role]!.client, sql, role);
-      expect(codesOnly(await governedWrite(plain, sql, role))).toEqual(codesOnly(reference));
-    });
-
-    it.each(all)('leaves withheld rows as they are: %s', async (sql) => {
-      const [before, after] = await withheldRows(plain, sql, role);
-      expect(after).toEqual(before);
-    });
-  });
+  judgesWrites(() => worlds, all);
 
   it('keeps the stored value where a mask is saved through a view', async () => {
     await plain.raw('BEGIN', 'support');
