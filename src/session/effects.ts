@@ -27,6 +27,7 @@ export function sourceOf(
     const prepared = state.statements.expected(toByteString(effect.name));
     if (prepared?.facts === undefined) return { ok: false, refusal: refusals.unknownPrepared() };
     if (prepared.epoch !== epoch) return { ok: false, refusal: refusals.stalePrepared() };
+    if (!isPreparable(prepared)) return { ok: false, refusal: refusals.notPreparable() };
     return { ok: true, facts: { ...prepared.facts, command: facts.command } };
   }
   if (effect?.kind === 'fetch') {
@@ -38,6 +39,17 @@ export function sourceOf(
     return { ok: true, facts: { ...portal.prepared.facts, command: facts.command } };
   }
   return { ok: true, facts };
+}
+
+/** PreparableStmt of gram.y, as the planner names their kinds. */
+const PREPARABLE: ReadonlySet<string> = new Set(['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'MERGE']);
+
+/**
+ * INVARIANT(execute-runs-queries): Parse takes any statement, and the server's EXECUTE runs it. What a FETCH, a COPY, a
+ * DEALLOCATE or a SET would do there is not followed, so EXECUTE runs only what PREPARE could have prepared.
+ */
+function isPreparable({ parse, command, facts }: Prepared): boolean {
+  return parse === undefined || (PREPARABLE.has(command) && facts?.effect === undefined);
 }
 
 /** What the statement reads is known only when answers under way have come. */

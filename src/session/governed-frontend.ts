@@ -27,6 +27,9 @@ import type { SessionState } from './session-state.js';
 import type { TextPlanner } from './text-planner.js';
 
 const type = frontendTypes;
+/** CopyData goes past this station. */
+const COPY_END: ReadonlySet<number> = new Set([type['copy-done'], type['copy-fail']]);
+
 /** @throws ProtocolViolation where the server would read another text than the planner, or none */
 function queryText(frame: Buffer): Buffer {
   const end = frame.length - 1;
@@ -96,6 +99,9 @@ export class GovernedFrontend implements FrameSink {
     // The server ignores both while it reads COPY data (CopyGetData in src/backend/commands/copyfromparse.c), and so
     // sends no ReadyForQuery for them.
     if (state.copyIn && (messageType === type.sync || messageType === type.flush)) return 'drop';
+    // The server itself ends the session there. Held back for answers, the message would wait for ever.
+    if (state.copyIn && !COPY_END.has(messageType))
+      throw new ProtocolViolation('a message that is not of COPY came while the server reads COPY data');
     // ignore_till_sync in src/backend/tcop/postgres.c: nothing but Sync is read after an error.
     if (state.answers.skipping && messageType !== type.sync) return 'drop';
     if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();

@@ -28,6 +28,14 @@ export const refusals = {
       'this prepared statement does not exist',
       'the session has not prepared a statement of this name',
     ),
+  notPreparable: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'EXECUTE cannot run this prepared statement',
+      'it runs SELECT, VALUES, INSERT, UPDATE, DELETE and MERGE, as PREPARE takes them',
+      undefined,
+      'run it with the Bind and Execute messages that it was prepared for, or send its text',
+    ),
   stalePrepared: () =>
     refusal(
       'unknown-prepared-statement',

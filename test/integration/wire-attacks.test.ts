@@ -93,6 +93,43 @@ describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) =
     client.close();
   });
 
+  // Parse takes any statement, and SQL's EXECUTE runs it: its effect on the session was not followed, its source not counted.
+  test.each([
+    'FETCH ALL FROM c',
+    'EXECUTE whole',
+    'COPY customers (id) TO STDOUT',
+    'DEALLOCATE whole',
+    'PREPARE other AS SELECT id FROM customers',
+    'DECLARE d CURSOR WITH HOLD FOR SELECT id FROM customers',
+    'SET search_path = public',
+    "SELECT set_config('search_path', 'public', false)",
+    'COMMIT',
+    'DISCARD ALL',
+  ])('EXECUTE runs only what PREPARE could have prepared: %s', async (sql) => {
+    const client = await open();
+    await say(
+      client,
+      query(
+        'BEGIN; DECLARE c CURSOR FOR SELECT id FROM customers; PREPARE whole AS SELECT id FROM customers',
+      ),
+    );
+    expect(await say(client, parse(sql, 'hidden'), sync)).toBe('parse-complete | ready T');
+    expect(await say(client, query('EXECUTE hidden'))).toBe('error 26000 | ready E');
+    expect(await say(client, query('PREPARE hides AS EXECUTE hidden'))).toMatch(/^error \w+ \| ready E$/);
+    await say(client, query('ROLLBACK'));
+    expect(await say(client, parse('EXECUTE hidden'), bind(), execute(), sync)).toBe(
+      'parse-complete | bind-complete | error 26000 | ready I',
+    );
+    client.close();
+  });
+
+  test('EXECUTE runs what the protocol has prepared, and counts it', async () => {
+    const client = await open();
+    await say(client, parse('SELECT id FROM customers', 'q'), sync);
+    expect(await say(client, query('EXECUTE q'))).toBe(stopped);
+    client.close();
+  });
+
   test('a refused statement of the extended protocol is one event, whatever stands behind it', async () => {
     const client = await open();
     expect(
