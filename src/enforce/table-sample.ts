@@ -1,7 +1,7 @@
 /**
- * TABLESAMPLE of protected relations (manual, SELECT). BERNOULLI draws for each row by itself, so what it takes of the rows
- * that are shown tells nothing of the others. SYSTEM draws pages, and REPEATABLE draws by where a row lies: both tell how
- * much is withheld between two rows, and how long hidden values are. So SYSTEM becomes BERNOULLI, and a seed is refused.
+ * TABLESAMPLE of protected relations (manual, SELECT). SYSTEM draws pages, and REPEATABLE draws by where a row lies: both tell
+ * how much is withheld between two rows, and how long hidden values are. So every row is drawn by itself
+ * (rewrite/table-sample.ts), and a seed is refused.
  */
 import type { RangeTableSample } from '@pgsql/types';
 import { hidesNothing, type ProtectedDecision } from '../rewrite/guarded-relation.js';
@@ -35,7 +35,8 @@ function reason(sample: RangeTableSample, decision: ProtectedDecision): string |
   for (const node of sample.args ?? []) {
     walk(node, {
       enter({ kind }) {
-        if (kind === 'ColumnRef' || kind === 'SelectStmt') outside.push(kind);
+        if ((kind === 'FuncCall' && !hidesNothing(decision)) || kind === 'ColumnRef' || kind === 'SelectStmt')
+          outside.push(kind);
         return undefined;
       },
     });

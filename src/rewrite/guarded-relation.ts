@@ -27,6 +27,8 @@ export interface GuardedRelationOptions {
   readonly locked: boolean;
   /** TABLESAMPLE with its arguments. */
   readonly sample: readonly Piece[];
+  /** The condition that stands for it (rewrite/table-sample.ts). */
+  readonly drawn: readonly Piece[];
   /** System columns that the client's statement names. */
   readonly systemColumns: readonly string[];
   /** Real values for comparisons with constants, under names of ours (rewrite/equality-rewrite.ts). */
@@ -72,7 +74,7 @@ export function guardedRelation(
     pieces.push(toByteString(`${glue}${guard.condition}`));
     glue = ' AND ';
   }
-  for (const conjunct of options.hoisted) {
+  for (const conjunct of options.drawn.length > 0 ? [options.drawn, ...options.hoisted] : options.hoisted) {
     pieces.push(toByteString(glue), ...conjunct);
     glue = ' AND ';
   }

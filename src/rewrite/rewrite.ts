@@ -134,7 +134,8 @@ export function rewriteStatement(input: RewriteInput): RewriteOutcome {
       hidden: equality.hidden.get(use.id) ?? [],
       fenced: input.fenced,
       locked: locked.has(use.id),
-      sample: sample?.pieces ?? [],
+      sample: sample?.clause ?? [],
+      drawn: sample?.condition ?? [],
       systemColumns: system.exported.get(use.id) ?? [],
     });
     const text = pieces.map((piece) => pieceText(resolved.statement.lexed, piece)).join('') as ByteString;

@@ -1,9 +1,16 @@
-/** `FROM t TABLESAMPLE method (…)`: where it stands, and its copy for the derived table. Whether it may is decided elsewhere. */
+/**
+ * `FROM t TABLESAMPLE method (…)`: where it stands, and what the derived table has instead. Whether it may is decided elsewhere.
+ *
+ * BERNOULLI itself draws by a hash of a row's place under a seed of 32 bits (bernoulli.c): whoever sees which rows of a few
+ * dozen were drawn finds the seed by trying all, and then the places, and so how much is withheld in between. Over
+ * rows or values that are hidden the hash is therefore SHA-256 under a secret of 122 bits, made once a statement.
+ */
 import type { RangeTableSample, RangeVar } from '@pgsql/types';
 import type { RelationUse, ResolvedStatement, TokenSpan } from '../resolve/types.js';
 import { toByteString } from '../sql/byte-string.js';
 import { walk } from '../sql/walk.js';
 import type { Piece } from './edits.js';
+import { innerAlias } from './guarded-relation.js';
 
 /** The TABLESAMPLE around a relation. */
 export function sampleOf(resolved: ResolvedStatement, use: RelationUse): RangeTableSample | undefined {
@@ -32,8 +39,10 @@ export function sampleMethod(sample: RangeTableSample): 'bernoulli' | 'system' |
 export interface MovedSample {
   /** From the word TABLESAMPLE to the last bracket. */
   readonly span: TokenSpan;
-  /** The clause inside the derived table: every row for itself, since pages tell of withheld rows between those shown. */
-  readonly pieces: readonly Piece[];
+  /** The clause inside the derived table, behind the relation. */
+  readonly clause: readonly Piece[];
+  /** The condition inside the derived table: every row for itself, since pages tell of withheld rows between those shown. */
+  readonly condition: readonly Piece[];
 }
 
 /** Undefined when the text does not show the clause. */
@@ -58,13 +67,40 @@ export function movedSample(
     if (seedEnd === undefined) return undefined;
     end = seedEnd + 1;
   }
-  const name = keepMethod ? sampleMethod(sample) : 'bernoulli';
-  const rest = keepMethod ? end : close + 1;
+  const span = { first: method - 1, end };
+  if (keepMethod) {
+    const name = sampleMethod(sample) ?? 'bernoulli';
+    return {
+      span,
+      clause: [toByteString(` TABLESAMPLE pg_catalog.${name} `), { first: open, end }],
+      condition: [],
+    };
+  }
+  const percentage = { first: open, end: close + 1 };
   return {
-    span: { first: method - 1, end },
-    pieces: [toByteString(` TABLESAMPLE pg_catalog.${name ?? 'bernoulli'} `), { first: open, end: rest }],
+    span,
+    clause: [],
+    condition: [
+      toByteString(`((${drawn} OPERATOR(pg_catalog.<) (COALESCE(`),
+      percentage,
+      // 2 to the 32nd, divided by 100.
+      toByteString(
+        '::pg_catalog.float4, 0::pg_catalog.float4) OPERATOR(pg_catalog.*) 42949672.96::pg_catalog.float8))' +
+          // Some other table, so that a percentage that is none gives the server's error. It holds for the whole statement and
+          // is asked before any row is (One-Time Filter); a condition on rows would be asked where hidden ones are.
+          ' AND ((EXISTS (SELECT FROM pg_catalog.pg_am TABLESAMPLE pg_catalog.bernoulli ',
+      ),
+      percentage,
+      toByteString(')) IS NOT NULL))'),
+    ],
   };
 }
+
+/** A number below 2 to the 32nd for each row, the same each time that one execution of the statement comes to the row. */
+const drawn =
+  `(pg_catalog.hashtextextended(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(` +
+  `(SELECT pg_catalog.gen_random_uuid()), ${innerAlias}.ctid, ${innerAlias}.tableoid), 'UTF8')), 'hex'), 0)` +
+  ` OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8)::pg_catalog.float8`;
 
 /** The bracket that closes the one at `open`. */
 function closing(word: (token: number) => string, open: number, end: number): number | undefined {
