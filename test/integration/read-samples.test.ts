@@ -65,7 +65,7 @@ describe.each([18, 15] as const)('samples and rights on PostgreSQL %i', (version
 
   it('draws a row once a statement, by a secret that nobody can find by trying', async () => {
     const rows = async (sql: string): Promise<unknown[]> =>
-      (await crm.run(sql, crm.session('marketing'), undefined, 'array')).rows;
+      (await crm.run(sql, crm.session('marketing'), undefined, 'array')).rows as unknown[];
     // A rescan of the table draws the same rows.
     const pairs = await rows(`
       SELECT a, count(c.id) FROM generate_series(1, 50) a
