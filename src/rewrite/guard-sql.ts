@@ -81,7 +81,9 @@ function oneGuard(
  * a retention period, where the column has no zone or the period counts in months (manual, 9.9).
  */
 const utc = `'UTC'::pg_catalog.text`;
-const utcNow = `pg_catalog.timezone(${utc}, pg_catalog.now())`;
+/** Not now(), which stands still in an open transaction: what ends meanwhile would go on being shown (manual, 9.9.5). */
+const present = 'pg_catalog.statement_timestamp()';
+const utcNow = `pg_catalog.timezone(${utc}, ${present})`;
 
 /** A timestamp in UTC, as a value that compares with the column without the session's time zone. */
 function timeFor(column: Column, timestamp: string): string {
@@ -174,7 +176,7 @@ function givenCondition(guard: Extract<RowGuard, { kind: 'consent' }>, alias: st
   if (guard.expiresAt === undefined) return given;
   const column = columnByNumber(guard.source, guard.expiresAt);
   const expires = columnOf(alias, column);
-  const now = column.baseTypeName === 'timestamptz' ? 'pg_catalog.now()' : utcNow;
+  const now = column.baseTypeName === 'timestamptz' ? present : utcNow;
   return `(${given} AND ((${expires} IS NULL) OR (${expires} OPERATOR(pg_catalog.>) ${now})))`;
 }
 
