@@ -217,7 +217,7 @@ function draftQuery(
       hint: rewrite.hint,
       rule: 'pgveil:shapes',
     });
-    return refused(refusal, full);
+    return refused(refusal, full, rewrite.readsLiterals !== true);
   }
   const { node } = resolved.statement;
   const edit = {

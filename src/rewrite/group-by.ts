@@ -17,13 +17,18 @@ import { rangeName, type RenamedUses } from './range-names.js';
 import { ungroupedColumns } from './ungrouped-columns.js';
 
 export type GroupByOutcome =
-  | { readonly ok: false; readonly reason: string; readonly hint: string }
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      readonly hint: string;
+      readonly readsLiterals: boolean;
+    }
   | ({ readonly ok: true } & GroupByRewrite);
 
 interface GroupByRewrite {
   readonly edits: readonly Edit[];
   readonly intend: (tree: IntendedTree) => void;
-  /** The number in `GROUP BY 1` took part, so the edits fit this very text alone. */
+  /** The number in `GROUP BY 1` took part, also where it led to no edit, so the outcome fits this very text alone. */
   readonly readsLiterals: boolean;
 }
 
@@ -45,6 +50,7 @@ export function rewriteGroupBy(
     const select = level.select;
     if (select?.groupClause === undefined) continue;
     const grouped = groupedColumns(resolved, level, select);
+    readsLiterals ||= grouped.hasOrdinals && mayMeanKey(resolved, select, guarded);
     const added: { readonly table: string; readonly column: string }[] = [];
     for (const use of level.uses) {
       if (!guarded.has(use.id)) continue;
@@ -54,6 +60,7 @@ export function rewriteGroupBy(
           ok: false,
           reason: 'a key inside GROUPING SETS, ROLLUP or CUBE with other columns of its table beside it',
           hint: 'name the other columns in GROUP BY, or put the key in front of the grouping sets',
+          readsLiterals,
         };
       }
       const bad = missing.find((column) => withoutEquality.has(column.baseTypeName.replace(/^_/, '')));
@@ -62,6 +69,7 @@ export function rewriteGroupBy(
           ok: false,
           reason: `column "${bad.name}" of type ${bad.type}, which has no equality, beside GROUP BY of its table's key`,
           hint: `write (array_agg(${bad.name}))[1], or join the table to the grouped query`,
+          readsLiterals,
         };
       }
       const table = rangeName(use, renamed);
@@ -69,7 +77,6 @@ export function rewriteGroupBy(
     }
     const place = grouped.keyPlace;
     if (added.length === 0 || place === undefined) continue;
-    readsLiterals ||= grouped.readsLiterals;
     const text = added.map(({ table, column }) => `${identifier(table)}.${identifier(column)}, `);
     edits.push({ first: place.token, end: place.token, pieces: [toByteString(text.join(''))] });
     intents.push((tree) => {
@@ -83,6 +90,23 @@ export function rewriteGroupBy(
     });
   }
   return { ok: true, edits, intend: (tree) => intents.forEach((intend) => intend(tree)), readsLiterals };
+}
+
+/** True when some number could name a column of the key of a guarded relation; a plain `GROUP BY 1` is read once a shape. */
+function mayMeanKey(
+  { columns }: ResolvedStatement,
+  select: SelectStmt,
+  guarded: ReadonlySet<number>,
+): boolean {
+  return (select.targetList ?? []).some((target) => {
+    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+    if (value === undefined || !('ColumnRef' in value)) return false;
+    const binding = columns.get(value.ColumnRef);
+    const column = binding?.kind === 'derived' ? binding.lineage : binding;
+    if (column?.kind !== 'column') return true;
+    const { relation, id } = column.use;
+    return guarded.has(id) && relation.keys.some((key) => key.primary && key.columns.includes(column.attnum));
+  });
 }
 
 /** Columns of `use` that the query reads ungrouped, when the grouping holds the whole primary key of it. */

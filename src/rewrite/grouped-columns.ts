@@ -12,7 +12,8 @@ export interface GroupedColumns {
   readonly inSets: ReadonlyMap<number, ReadonlySet<number>>;
   /** In front of the first plain column: its item in the clause, and its token. */
   readonly keyPlace: { readonly item: number; readonly token: number } | undefined;
-  readonly readsLiterals: boolean;
+  /** A number stands in the clause: which column it means is this text's alone. */
+  readonly hasOrdinals: boolean;
 }
 
 interface BaseColumn {
@@ -28,7 +29,7 @@ export function groupedColumns(
   const plain = new Map<number, Set<number>>();
   const inSets = new Map<number, Set<number>>();
   let keyPlace: GroupedColumns['keyPlace'];
-  let readsLiterals = false;
+  let hasOrdinals = false;
   const own = new Set(level.uses.map((use) => use.id));
   for (const [item, top] of (select.groupClause ?? []).entries()) {
     const pending = [top];
@@ -45,7 +46,7 @@ export function groupedColumns(
         continue;
       }
       const target = ordinalTarget(resolved, select, node);
-      readsLiterals ||= target !== undefined;
+      hasOrdinals ||= 'A_Const' in node && node.A_Const.ival !== undefined;
       const column = target ?? columnOfItem(resolved, node);
       if (column === undefined || !own.has(column.use)) continue;
       into.set(column.use, (into.get(column.use) ?? new Set()).add(column.attnum));
@@ -54,7 +55,7 @@ export function groupedColumns(
       if (token !== undefined) keyPlace = { item, token };
     }
   }
-  return { plain, inSets, keyPlace, readsLiterals };
+  return { plain, inSets, keyPlace, hasOrdinals };
 }
 
 function columnOfItem(resolved: ResolvedStatement, node: Node): BaseColumn | undefined {

@@ -58,7 +58,13 @@ export type RewriteOutcome =
       /** A literal's value took part, so the edits fit this very text alone. */
       readonly readsLiterals: boolean;
     }
-  | { readonly ok: false; readonly reason: string; readonly hint: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      readonly hint: string;
+      /** As above; undefined for no. */
+      readonly readsLiterals?: boolean;
+    };
 
 /** Each costs kilobytes of SQL and milliseconds of work; no person or ORM names as many in one statement. */
 const MAX_GUARDED = 200;
