@@ -71,7 +71,7 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
         parse: statementBytes,
         ...(governed && empty),
       },
-      ...(governed && { discardOversized: ['query', 'parse'] as const }),
+      ...(governed && { discardOversized: ['query', 'parse'] as const, metered: ['copy-data'] as const }),
       maxLength,
     });
   const backend = (interest: readonly BackendKind[]): FrameTable =>

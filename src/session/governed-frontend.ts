@@ -72,6 +72,13 @@ export class GovernedFrontend implements FrameSink {
     this.to.forward(buffer);
   }
 
+  /** Asked for each CopyData. FAIL-CLOSED: data that the server would ignore must not look as if it were stored. */
+  allows(): boolean {
+    if (this.to.limiter.copyAhead && !this.state.copyIn && !this.state.failed)
+      throw new ProtocolViolation('COPY data came before the server asked for it');
+    return true;
+  }
+
   oversized(messageType: number): readonly Buffer[] {
     if (this.state.answers.skipping) return [];
     const refusal = refusals.tooLarge(this.to.ports.limits.statementBytes);

@@ -95,6 +95,13 @@ export class RowLimiter implements FrameSink {
     return this.counted !== undefined;
   }
 
+  /** A COPY stands later in the counted text, and the server has not been sent it yet. */
+  get copyAhead(): boolean {
+    const answer = this.counted?.answer;
+    if (answer?.kind !== 'query') return false;
+    return answer.runs.some((run, index) => index > answer.at && run.record.command === 'COPY');
+  }
+
   /** Before a statement begins: nothing is left of the hour. */
   refusal(facts: PlanFacts, source: PlanFacts, role: RoleLimits | undefined): Refusal | undefined {
     if (role === undefined || !READING.has(facts.command) || !counts(facts, source, role)) return undefined;

@@ -9,6 +9,8 @@ import { startProxy, type Proxy } from '../support/proxy.js';
 import { postgresVersions } from '../support/servers.js';
 import {
   bind,
+  copyData,
+  copyDone,
   describeStatement,
   execute,
   parse,
@@ -30,7 +32,12 @@ describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) =
   beforeAll(async () => {
     expect(limited).not.toBe(crm);
     writeFileSync(join(folder, 'crm.yaml'), limited);
-    proxy = await startProxy(version, { policies: folder });
+    proxy = await startProxy(version, {
+      policies: folder,
+      setup: async (db) => {
+        await db.query('CREATE TABLE drafts (id int); GRANT ALL ON drafts TO crm_support', 'crm_admin');
+      },
+    });
   });
   afterAll(async () => {
     await proxy.stop();
@@ -128,6 +135,40 @@ describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) =
     await say(client, parse('SELECT id FROM customers', 'q'), sync);
     expect(await say(client, query('EXECUTE q'))).toBe(stopped);
     client.close();
+  });
+
+  test('COPY data that a counted text is not ready for ends the session, and is not lost in silence', async () => {
+    const text = 'SELECT 1; COPY drafts FROM STDIN; SELECT 2; COPY drafts FROM STDIN';
+    const early = await open();
+    early.send(query(text), copyData('1\n'), copyDone);
+    expect(transcript(await early.untilClosed()).at(-1)).toBe('error 08P01');
+    const client = await open();
+    client.send(query(text));
+    await client.until('copy-in-response');
+    client.send(copyData('1\n'), copyDone);
+    await client.until('copy-in-response', 2);
+    client.send(copyData('2\n'), copyData('3\n'), copyDone);
+    expect(transcript(await client.until('ready-for-query'))).toContain('complete COPY 2');
+    // The server fails in the first COPY, and the client does not know that yet.
+    client.messages.length = 0;
+    client.send(query(text));
+    await client.until('copy-in-response');
+    client.send(copyData('no number\n'));
+    await client.until('error-response');
+    client.send(copyData('1\n'), copyDone);
+    await client.until('ready-for-query');
+    expect(await say(client, query('SELECT count(*) FROM drafts'))).toMatch(/ready I$/);
+    client.close();
+  });
+
+  test('another message in the middle of COPY data ends the session, as the server does', async () => {
+    const client = await open();
+    await say(client, query("SET application_name = 'x'"));
+    client.messages.length = 0;
+    client.send(query('COPY drafts FROM STDIN'));
+    await client.until('copy-in-response');
+    client.send(copyData('1\n'), query('BEGIN; SELECT 1'), copyDone);
+    expect(transcript(await client.untilClosed()).at(-1)).toBe('error 08P01');
   });
 
   test('a refused statement of the extended protocol is one event, whatever stands behind it', async () => {
