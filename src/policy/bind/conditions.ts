@@ -3,7 +3,8 @@ import type { Node } from '@pgsql/types';
 import type { Column, Relation } from '../../catalog/types.js';
 import { compileExpression, isCondition } from '../expression/compile.js';
 import type { ColumnLookup, Piece } from '../expression/print.js';
-import { identifier, literal } from '../sql-text.js';
+import { namedType, settledConstant } from '../expression/time.js';
+import { identifier, literal, safeTypeName } from '../sql-text.js';
 import { suggest } from '../suggest.js';
 import type { PolicyCondition } from '../types.js';
 import { complain, qualified, type Binding, type Site } from './binding.js';
@@ -21,7 +22,10 @@ function render(
       const value = actor.get(piece.attribute);
       // FAIL-CLOSED: without the attribute no row passes.
       if (value === undefined || value.includes('\0')) return undefined;
-      sql += `(${literal(value)}::${piece.type})`;
+      const settled = settledConstant(value, piece.type);
+      // FAIL-CLOSED: neither does any where settings that the client chooses would decide what it means.
+      if (settled === 'unlike') return undefined;
+      sql += settled?.sql ?? `(${literal(value)}::${safeTypeName(piece.type.type)})`;
     }
   }
   return `(${sql})`;
@@ -47,7 +51,10 @@ function lookup(relation: Relation): ColumnLookup {
       };
     }
     const column = relation.columns.find((one) => one.name === name);
-    if (column) return { ok: true, name, type: column.baseType };
+    if (column) {
+      const { baseType: type, baseTypeName: typeName, typeCategory: category } = column;
+      return { ok: true, name, type, typeName, category };
+    }
     const close = suggest(
       name,
       relation.columns.map((one) => one.name),
@@ -118,7 +125,7 @@ export function bindTableCondition(
   text: string,
   candidates: readonly Relation[],
 ): PolicyCondition | undefined {
-  const any: ColumnLookup = (parts) => ({ ok: true, name: parts.at(-1) ?? '', type: 'text' });
+  const any: ColumnLookup = (parts) => ({ ok: true, name: parts.at(-1) ?? '', ...namedType('text') });
   const compiled = compileExpression(text, { parser: binding.parser, use: 'condition', column: any });
   const refs = compiled.ok ? columnRefs(compiled.node) : [];
   // An unsupported expression gets its own message from the full compilation.

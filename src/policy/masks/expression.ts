@@ -12,7 +12,13 @@ function compiled(sql: string, column: Column, context: MaskContext): CompiledEx
     use: 'mask',
     column: (parts) =>
       parts.length === 1 && parts[0] === 'value'
-        ? { ok: true, name: 'value', type: column.baseType }
+        ? {
+            ok: true,
+            name: 'value',
+            type: column.baseType,
+            typeName: column.baseTypeName,
+            category: column.typeCategory,
+          }
         : { ok: false, reason: `"${parts.join('.')}" is not known here; a mask sees "value" alone` },
   });
 }
