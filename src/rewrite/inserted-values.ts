@@ -7,10 +7,10 @@ import type { Column } from '../catalog/types.js';
 import { identifier, op } from '../policy/sql-text.js';
 import { type InsertedRows, insertedRows, type RowValue } from './inserted-rows.js';
 import { relationName } from './names.js';
-import { type CopiedValue, copiedMark, wrapValue } from './value-slot.js';
+import { type CopiedValue, copiedMark, repeatedValue, wrapValue } from './value-slot.js';
 import { hasEquality } from './write-back.js';
 import { Unsupported, type WriteContext } from './write-context.js';
-import { newValue, plainType } from './written-value.js';
+import { newConstant, newValue, plainType } from './written-value.js';
 
 export function rewriteInsertedValues(write: WriteContext): void {
   for (const inserted of insertedRows(write)) {
@@ -64,11 +64,25 @@ function rewriteRow(
     const rule = column === undefined ? undefined : decision.columns.get(column.attnum);
     if (column === undefined || rule?.kind !== 'masked' || isDefault(slot.node)) return;
     const exists = conflict === 'unknown' ? 'true' : conflict?.exists;
+    if (isConstant(slot.node) && isShort(write, slot)) {
+      const keys = conflict === undefined || conflict === 'unknown' ? [] : conflict.keys;
+      const whole = newConstant(use.relation, column, rule, exists, copiedMark(keys.length));
+      if (whole === undefined) return;
+      const { text, copies } = repeatedValue(whole, slot, keys);
+      wrapValue(write, slot, text, copies);
+      return;
+    }
     const text = newValue(use.relation, column, rule, exists);
     if (text === undefined) return;
     const isUsed = conflict !== undefined && conflict !== 'unknown' && text.before.includes(copiedMark(0));
     wrapValue(write, slot, text, isUsed ? conflict.keys : []);
   });
+}
+
+/** A long text is not written several times. */
+function isShort(write: WriteContext, { span }: RowValue): boolean {
+  const { tokens } = write.input.resolved.statement.lexed;
+  return tokens.end(span.end - 1) - tokens.start(span.first) <= 400;
 }
 
 interface Conflict {

@@ -31,12 +31,7 @@ export function wrapValue(
   text: ValueText,
   copies: readonly CopiedValue[] = [],
 ): void {
-  const parsed = write.input.parseSelect(toByteString(`SELECT ${text.before}$${placeholder}${text.after}`));
-  const [target] = parsed?.targets ?? [];
-  if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) {
-    throw new Unsupported('this mask', 'report this as a bug');
-  }
-  const { val } = target.ResTarget;
+  const val = parsedValue(write, `${text.before}$${placeholder}${text.after}`);
   write.insert(slot.span.first, withCopies(text.before, copies));
   write.insert(slot.span.end, [toByteString(`${text.after} `)]);
   write.intents.push((tree) => {
@@ -44,6 +39,40 @@ export function wrapValue(
     copies.forEach(({ node }, index) => filling.set(placeholder - 1 - index, structuredClone(node)));
     slot.set(tree, fill(val, filling));
   });
+}
+
+/** Parsed once for each text: of a thousand rows every value of a column has the same. */
+function parsedValue(write: WriteContext, text: string): Node {
+  let val = write.parsedValues.get(text);
+  if (val === undefined) {
+    const [target] = write.input.parseSelect(toByteString(`SELECT ${text}`))?.targets ?? [];
+    if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) {
+      throw new Unsupported('this mask', 'report this as a bug');
+    }
+    val = target.ResTarget.val;
+    write.parsedValues.set(text, val);
+  }
+  return structuredClone(val);
+}
+
+/**
+ * A text in which the client's value, under the mark `own`, and copies of it or of other constants may stand several
+ * times: the last place of the value is its own, and every other one gets a number, in the order of the text.
+ */
+export function repeatedValue(
+  text: string,
+  own: CopiedValue,
+  others: readonly CopiedValue[],
+): { readonly text: ValueText; readonly copies: readonly CopiedValue[] } {
+  const mark = copiedMark(others.length);
+  const last = text.lastIndexOf(mark);
+  const copies: CopiedValue[] = [];
+  const before = text.slice(0, last).replaceAll(/\$64\d{3}(?!\d)/g, (found) => {
+    const index = placeholder - 1 - Number(found.slice(1));
+    copies.push(others[index] ?? own);
+    return copiedMark(copies.length - 1);
+  });
+  return { text: { before, after: text.slice(last + mark.length) }, copies };
 }
 
 function withCopies(text: string, copies: readonly CopiedValue[]): readonly Piece[] {

@@ -68,6 +68,8 @@ export const placeholder = 64_999;
 export class WriteContext {
   readonly edits: Edit[] = [];
   readonly intents: ((tree: IntendedTree) => void)[] = [];
+  /** Generated text around values, as parsed (rewrite/value-slot.ts). */
+  readonly parsedValues = new Map<string, Node>();
   readonly input: WriteInput;
   readonly clauses: WriteClauses;
   /** Of a MERGE. */

@@ -61,6 +61,22 @@ export function newValue(
   return refusals === '' ? undefined : around(column, `CASE ${refusals}ELSE ${value} END`);
 }
 
+/**
+ * The same for a constant or a parameter, which may be written several times: without a subquery, which the server would
+ * plan for each value of a long list of rows. `constant` spells it wherever it is asked for.
+ */
+export function newConstant(
+  relation: Relation,
+  column: Column,
+  decision: MaskedDecision,
+  exists: string | undefined,
+  constant: string,
+): string | undefined {
+  const written = `(${constant})::${plainType(column)}`;
+  const refusals = newValueCases(relation, column, decision, written, exists);
+  return refusals === '' ? undefined : `(CASE ${refusals}ELSE ${written} END)`;
+}
+
 /** The same as a condition that is true or raises the error: of COPY FROM, whose WHERE knows no subqueries. */
 export function newValueCondition(
   relation: Relation,
