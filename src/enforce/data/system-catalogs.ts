@@ -256,6 +256,8 @@ pg_catalog.pg_stats_ext_exprs
  * Columns of open catalogs that tell of the data and not of the structure, or hold secrets, with what is shown instead.
  * Estimates of how much there is are shown as "never counted" (pg_class.reltuples is -1 before the first ANALYZE);
  * pg_attribute.attmissingval is the value that every row written before its column has (manual, pg_attribute).
+ * pg_class.relfrozenxid is the age of the oldest row that VACUUM left as it was (vacuumlazy.c), a withheld one too. Whether
+ * a cursor scrolls and which plans a prepared statement got is decided by plans, and so by statistics of hidden values.
  */
 export const hiddenColumns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   pg_attribute: { attmissingval: 'NULL::pg_catalog.anyarray' },
@@ -264,10 +266,16 @@ export const hiddenColumns: Readonly<Record<string, Readonly<Record<string, stri
     relpages: '0::pg_catalog.int4',
     relallvisible: '0::pg_catalog.int4',
     relallfrozen: '0::pg_catalog.int4',
+    relfrozenxid: "'0'::pg_catalog.xid",
+    relminmxid: "'0'::pg_catalog.xid",
   },
-  pg_cursors: { statement: 'NULL::pg_catalog.text' },
+  pg_cursors: { statement: 'NULL::pg_catalog.text', is_scrollable: 'NULL::pg_catalog.bool' },
   pg_foreign_server: { srvoptions: 'NULL::pg_catalog.text[]' },
-  pg_prepared_statements: { statement: 'NULL::pg_catalog.text' },
+  pg_prepared_statements: {
+    statement: 'NULL::pg_catalog.text',
+    generic_plans: 'NULL::pg_catalog.int8',
+    custom_plans: 'NULL::pg_catalog.int8',
+  },
   pg_sequences: { last_value: 'NULL::pg_catalog.int8' },
   pg_stat_activity: { query: 'NULL::pg_catalog.text', query_id: 'NULL::pg_catalog.int8' },
   pg_subscription: { subconninfo: 'NULL::pg_catalog.text' },
