@@ -39,6 +39,16 @@ const statements = [
   "INSERT INTO customers (id, first_name, last_name) VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email, notes = customers.email RETURNING id, email, notes",
   'INSERT INTO orders SELECT 500 + c.id, c.id, length(c.notes), c.notes FROM customers c RETURNING *',
   'UPDATE tickets SET region = subject || subject RETURNING id, region',
+  'UPDATE customers SET region = (SELECT x.e FROM (SELECT customers.email) x (e)) RETURNING id, region',
+  'UPDATE customers SET region = (SELECT x.* FROM (VALUES (customers.id || customers.notes)) x) WHERE notes IS NOT NULL RETURNING id, region',
+  'UPDATE customers SET region = (SELECT max(v) FROM unnest(ARRAY[customers.notes, customers.email]) v) RETURNING id, region',
+  "UPDATE customers SET region = format('%s', ROW(customers.notes)) RETURNING id, region",
+  'UPDATE customers SET region = coalesce(public.customers.notes, region) RETURNING id, region',
+  'INSERT INTO app_log (message) SELECT to_jsonb(c)::text FROM customers c RETURNING message',
+  'INSERT INTO app_log (message) SELECT array_agg(c)::text FROM customers c RETURNING message',
+  "UPDATE products SET name = (SELECT string_agg(email || notes, ',' ORDER BY id) FROM customers) RETURNING name",
+  'WITH d AS (DELETE FROM tickets RETURNING *), i AS (INSERT INTO tickets SELECT id + 100, customer_id, region, subject, opened_at FROM d RETURNING *) SELECT * FROM i',
+  "INSERT INTO customers AS c (id, first_name, last_name) VALUES (1, 'x', 'y') ON CONFLICT (id) DO UPDATE SET region = (SELECT c.notes), notes = c.email RETURNING c.region, c.notes",
   'UPDATE customers SET region = overlay(phone PLACING email FROM 1 FOR 3) WHERE phone IS NOT NULL RETURNING id, region',
 ] as const;
 
