@@ -4,6 +4,7 @@
  * Pure and synchronous: the same statement, session, catalog and policy give the same plan. It reads no clock, no socket
  * and no file. The session, `pgveil explain`, the policy tests and the benches all call it.
  */
+import { cursorsOf } from './cursors-of.js';
 import type { Node } from '@pgsql/types';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolvedStatement } from '../resolve/types.js';
@@ -136,7 +137,8 @@ export function draftPlan(
     const draft = refused(parts.refusal, basic, parts.reusable);
     return draft.kind === 'refuse' ? { ...draft, awaitsToken: parts.awaitsToken } : draft;
   }
-  const facts: PlanFacts = { ...basic, effect: parts.effect };
+  const cursors = parts.body === undefined ? [] : cursorsOf(parts.body);
+  const facts: PlanFacts = { ...basic, effect: parts.effect, ...(cursors.length === 0 ? {} : { cursors }) };
   const gap = session.standing?.gap;
   // FAIL-CLOSED: nobody acts, so there is nobody to decide for.
   if (gap !== undefined && !needsNobody(rule.rule, parts.touchesData) && !isTrivialQuery(statement.node))

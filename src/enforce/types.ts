@@ -140,6 +140,8 @@ export interface PlanFacts {
   readonly forbiddenFields: ReadonlySet<string>;
   readonly consent: { readonly purpose: string; readonly source: string } | undefined;
   readonly effect: SessionEffect | undefined;
+  /** Cursors whose rows it writes (WHERE CURRENT OF). */
+  readonly cursors?: readonly string[];
   /** Parameters, by number, that a Parse message may declare as numbers alone (rewrite/hoist.ts). */
   readonly bigintParameters?: readonly number[];
 }

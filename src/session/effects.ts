@@ -19,26 +19,50 @@ export type SourceOutcome =
 export function sourceOf(
   facts: PlanFacts,
   state: SessionState,
-  { epoch, acting }: Pick<Prepared, 'epoch' | 'acting'>,
+  stance: Pick<Prepared, 'epoch' | 'acting'>,
 ): SourceOutcome {
   const { effect } = facts;
+  const { epoch } = stance;
   if (effect?.kind === 'execute') {
     // FAIL-CLOSED: a name that this session has not prepared may stand for anything.
     const prepared = state.statements.expected(toByteString(effect.name));
     if (prepared?.facts === undefined) return { ok: false, refusal: refusals.unknownPrepared() };
     if (prepared.epoch !== epoch) return { ok: false, refusal: refusals.stalePrepared() };
     if (!isPreparable(prepared)) return { ok: false, refusal: refusals.notPreparable() };
+    const refusal = cursorProblem(prepared.facts.cursors, state, stance);
+    if (refusal !== undefined) return { ok: false, refusal };
     return { ok: true, facts: { ...prepared.facts, command: facts.command } };
   }
   if (effect?.kind === 'fetch') {
     const portal = state.portals.expected(toByteString(effect.name));
     if (portal?.prepared.facts === undefined) return { ok: false, refusal: refusals.unknownPortal() };
-    if (portal.prepared.acting !== acting) return { ok: false, refusal: refusals.foreignPortal() };
-    if (portal.prepared.epoch !== epoch && portal.transaction !== state.transaction)
-      return { ok: false, refusal: refusals.stalePortal() };
+    const refusal = cursorProblem([effect.name], state, stance);
+    if (refusal !== undefined) return { ok: false, refusal };
     return { ok: true, facts: { ...portal.prepared.facts, command: facts.command } };
   }
-  return { ok: true, facts };
+  // PREPARE names the cursor, and EXECUTE writes through it.
+  if (effect?.kind === 'prepare') return { ok: true, facts };
+  const refusal = cursorProblem(facts.cursors, state, stance);
+  return refusal === undefined ? { ok: true, facts } : { ok: false, refusal };
+}
+
+/**
+ * INVARIANT(cursors-stay): a cursor that was opened under another role, purpose or actor is not read on, and no row of it
+ * is written: its rows may be withheld now.
+ */
+function cursorProblem(
+  names: readonly string[] | undefined,
+  state: SessionState,
+  { epoch, acting }: Pick<Prepared, 'epoch' | 'acting'>,
+): Refusal | undefined {
+  for (const name of names ?? []) {
+    const portal = state.portals.expected(toByteString(name));
+    if (portal === undefined) return refusals.unknownPortal();
+    if (portal.prepared.acting !== acting) return refusals.foreignPortal();
+    if (portal.prepared.epoch !== epoch && portal.transaction !== state.transaction)
+      return refusals.stalePortal();
+  }
+  return undefined;
 }
 
 /** PreparableStmt of gram.y, as the planner names their kinds. */
@@ -53,9 +77,11 @@ function isPreparable({ parse, command, facts }: Prepared): boolean {
 }
 
 /** What the statement reads is known only when answers under way have come. */
-export function awaitsNames(effect: SessionEffect | undefined, state: SessionState): boolean {
-  if (effect?.kind === 'execute') return state.statements.unsettled(toByteString(effect.name), state.batch);
-  return effect?.kind === 'fetch' && state.portals.unsettled(toByteString(effect.name), state.batch);
+export function awaitsNames({ effect, cursors = [] }: PlanFacts, state: SessionState): boolean {
+  const { statements, portals, batch } = state;
+  if (cursors.some((name) => portals.unsettled(toByteString(name), batch))) return true;
+  if (effect?.kind === 'execute') return statements.unsettled(toByteString(effect.name), batch);
+  return effect?.kind === 'fetch' && portals.unsettled(toByteString(effect.name), batch);
 }
 
 export interface AnnouncedChanges {

@@ -157,7 +157,7 @@ export class GovernedFrontend implements FrameSink {
       if (plan === 'hold') return 'hold';
       // Its statements are one stretch: the first failure ends it, and the next message is read.
       state.batch++;
-      if (plan.plans.some((one) => awaitsNames(one.facts.effect, state))) return this.waitForAnswers();
+      if (plan.plans.some((one) => awaitsNames(one.facts, state))) return this.waitForAnswers();
       if (this.to.planner.mixesLimits(plan)) return this.refuse.query(refusals.mixedLimits());
       const stanceOf = this.to.planner.stanceOf.bind(this.to.planner);
       begun = { plan, runs: this.starts.ofPlan(plan, this.observes(plan), stanceOf), failed: false };
@@ -279,7 +279,7 @@ export class GovernedFrontend implements FrameSink {
       if (portal?.prepared.facts === undefined)
         return this.refuse.extended(refusals.unknownPortal(), ignoredText, emptyFacts('EXECUTE'));
       const { prepared } = portal;
-      if (awaitsNames(portal.prepared.facts.effect, state)) return this.waitForAnswers();
+      if (awaitsNames(portal.prepared.facts, state)) return this.waitForAnswers();
       if (this.to.planner.awaitContext()) return 'hold';
       const stance = this.to.planner.stance();
       const refusal = this.to.planner.observing ? undefined : staleness(portal, stance, state.transaction);

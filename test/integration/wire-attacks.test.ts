@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FrontendMessage } from '../../src/wire/frontend-message.js';
+import { bySettings, policyFolder } from './claims/support.js';
 import { passwords } from '../support/databases.js';
 import { startProxy, type Proxy } from '../support/proxy.js';
 import { postgresVersions } from '../support/servers.js';
@@ -191,5 +192,42 @@ describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) =
     };
     await expect.poll(told).toEqual(['DROP TABLE customers', 'SELECT ?']);
     client.close();
+  });
+});
+
+describe.each(postgresVersions)('cursors and a change of the claim on PostgreSQL %i', (version) => {
+  const policies = policyFolder([bySettings]);
+  let proxy: Proxy;
+  beforeAll(async () => {
+    proxy = await startProxy(version, { policies: policies.path });
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    policies.remove();
+  });
+
+  // The row is withheld from the new role, and was deleted all the same.
+  test.each([
+    'DELETE FROM tickets WHERE CURRENT OF c',
+    'UPDATE tickets SET region = region WHERE CURRENT OF c',
+    'WITH gone AS (DELETE FROM tickets WHERE CURRENT OF c RETURNING id) SELECT count(*) FROM gone',
+    'PREPARE w AS DELETE FROM tickets WHERE CURRENT OF c; EXECUTE w',
+  ])('nothing is written through the cursor of another role: %s', async (sql) => {
+    const client = await proxy.connect('crm_support');
+    await client.query(
+      "BEGIN; SET LOCAL pgveil.role = 'agent'; DECLARE c CURSOR FOR SELECT id FROM tickets; MOVE 1 FROM c",
+    );
+    await client.query("SET LOCAL pgveil.role = 'regional'");
+    await expect(client.query(sql)).rejects.toMatchObject({ code: '34000' });
+    await client.query('ROLLBACK');
+  });
+
+  test('the role that has opened it writes through it', async () => {
+    const client = await proxy.connect('crm_support');
+    await client.query(
+      "BEGIN; SET LOCAL pgveil.role = 'agent'; DECLARE c CURSOR FOR SELECT id FROM tickets; MOVE 1 FROM c",
+    );
+    expect((await client.query('UPDATE tickets SET region = region WHERE CURRENT OF c')).rowCount).toBe(1);
+    await client.query('ROLLBACK');
   });
 });
