@@ -118,11 +118,7 @@ function change(settings: SessionSettings, one: SettingChange): SessionSettings 
   const set = { [one.setting]: value } as Partial<SettingValues>;
   if (one.local) return withLevel(settings, session, { ...local, ...set });
   const rest = Object.entries(local).filter(([name]) => name !== one.setting);
-  return withLevel(
-    settings,
-    { ...session, ...set },
-    rest.length === 0 ? nothing : (Object.fromEntries(rest) as Partial<SettingValues>),
-  );
+  return withLevel(settings, { ...session, ...set }, rest.length === 0 ? nothing : Object.fromEntries(rest));
 }
 
 /** The savepoint itself stays. */

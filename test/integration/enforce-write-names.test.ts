@@ -139,7 +139,7 @@ describe.each(postgresVersions)('names in writes on PostgreSQL %i', (version) =>
     [
       'a bare column in a subquery over another table of the name',
       'support',
-      set("SELECT max(t.subject || notes) FROM tickets t, products customers"),
+      set('SELECT max(t.subject || notes) FROM tickets t, products customers'),
     ],
     [
       'a bare column in a subquery over a WITH query of the name',

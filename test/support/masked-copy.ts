@@ -71,5 +71,5 @@ export async function typeNames(client: pg.Client): Promise<TypeNames> {
   const { rows } = await client.query<{ oid: number; name: string }>(
     'SELECT oid, oid::regtype::text AS name FROM pg_type',
   );
-  return new Map(rows.map(({ oid, name }) => [Number(oid), name]));
+  return new Map(rows.map(({ oid, name }) => [oid, name]));
 }
