@@ -70,7 +70,9 @@ describe.each([15, 18] as const)('PostgreSQL %i', (version) => {
     await on.raw('BEGIN', 'support');
     await on.run('LOCK TABLE public.customers, public.consents IN ACCESS SHARE MODE', on.session('support'));
     const held = await on.db.query(
-      `SELECT mode FROM pg_locks WHERE relation = 'public.customers'::regclass AND granted`,
+      // Databases are copied from one template, so other tests' tables have the same OID.
+      `SELECT mode FROM pg_locks WHERE relation = 'public.customers'::regclass AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     expect(held.rows).toEqual([{ mode: 'AccessShareLock' }]);
     await on.raw('ROLLBACK', 'support');
