@@ -8,6 +8,7 @@ import { bindColumns } from './bind/columns.js';
 import { bindConsent } from './bind/consent.js';
 import { bindLabels } from './bind/labels.js';
 import { bindRules, guardsFor, type GuardSources } from './bind/rules.js';
+import { rowTypeOf } from './bind/row-types.js';
 import { bindSubjects } from './bind/subjects.js';
 import type { ExpressionParser } from './expression/compile.js';
 import type { LoadedPolicySet } from './load.js';
@@ -80,6 +81,8 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
     ...rules.retention.keys(),
     ...[...rules.rows.values()].flatMap((conditions) => [...conditions.keys()]),
   ]);
+
+  const rowsOf = [...listed].flatMap((oid) => catalog.relationByOid(oid) ?? []);
 
   const protectedRelation = (role: string, purpose: string, relation: Relation): RelationDecision => {
     const entry = content.purposes.get(purpose)?.value;
@@ -157,6 +160,15 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
         'views',
         `it is not known what the view "${qualified(relation)}" reads`,
         'label its columns in the policy, or read its tables',
+      );
+    }
+    const held = relation.columns.flatMap((column) => rowTypeOf(column, rowsOf) ?? [])[0];
+    if (held) {
+      // FAIL-CLOSED: a column of a protected table's row type holds whole rows of it, and nobody asks their guards.
+      return denied(
+        'row-types',
+        `"${qualified(relation)}" has a column that holds rows of "${qualified(held)}", which the policy protects`,
+        `name "${qualified(relation)}" in labels: of the policy`,
       );
     }
     if (content.unlistedTables?.value === 'allow') return { access: 'open' };

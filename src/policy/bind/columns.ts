@@ -10,6 +10,7 @@ import { secretName } from '../secrets.js';
 import type { ColumnDecision, WhereMode, WriteMode } from '../types.js';
 import { columnAt, complain, qualified, type Binding } from './binding.js';
 import type { BoundLabels, PathLabel } from './labels.js';
+import { rowTypeOf } from './row-types.js';
 import { reportWhereModes } from './where-mode.js';
 
 export interface ColumnMasks {
@@ -114,13 +115,21 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     };
   };
 
+  const labelled = [...labels.keys()].flatMap((oid) => binding.catalog.relationByOid(oid) ?? []);
+
   /** FAIL-CLOSED: what the server computes of hidden columns tells of them, as a view's column does. */
   const computed = (role: string, relation: Relation, column: Column): ColumnDecision => {
+    if (rowTypeOf(column, labelled) !== undefined) return { kind: 'denied', label: undefined };
     const formula = relation.formulas?.find((each) => each.column === column.attnum);
-    const source = relation.columns
-      .filter((each) => formula?.reads.includes(each.attnum))
-      .map((each) => compile(role, relation, each))
-      .find((each) => 'reason' in each || each.kind !== 'clear');
+    const read = relation.columns.filter((each) => formula?.reads.includes(each.attnum));
+    // A child may compute its column by another expression than the parent (since 16), and whoever reads the parent reads it.
+    const inChildren = binding.catalog.descendants(relation.oid).flatMap((child) => {
+      const own = child.columns.find((each) => each.name === column.name);
+      return own ? [compile(role, child, own)] : [];
+    });
+    const source = [...read.map((each) => compile(role, relation, each)), ...inChildren].find(
+      (each) => 'reason' in each || each.kind !== 'clear',
+    );
     if (source === undefined) return { kind: 'clear', label: undefined };
     const label = 'reason' in source ? undefined : source.label;
     const mask = context.named('redact', column);

@@ -1,0 +1,50 @@
+/** Protected data under a name that carries no label: what children compute, and columns of a protected table's row type. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crmPolicy, governed, Refused, type Governed } from '../support/governed.js';
+import { postgresVersions } from '../support/servers.js';
+
+const setup = `
+  CREATE TABLE par (id int, region text, email text, g text GENERATED ALWAYS AS (upper(region)) STORED);
+  CREATE VIEW par_view AS SELECT id, g FROM par;
+  CREATE TABLE snap (id int, snapshot customers, arr customers[]);
+  INSERT INTO snap SELECT c.id, c, ARRAY[c] FROM customers c;
+  CREATE DOMAIN cust_d AS customers;
+  CREATE TABLE snapd (id int, d cust_d);
+  INSERT INTO snapd SELECT c.id, c FROM customers c;
+  GRANT SELECT ON par, par_view, snap, snapd TO crm_support;`;
+/** Older servers want the parent's own expression. */
+const child = `
+  CREATE TABLE par_child (id int, region text, email text, g text GENERATED ALWAYS AS (lower(email)) STORED);
+  ALTER TABLE par_child INHERIT par;
+  INSERT INTO par_child VALUES (1, 'EU', 'X.canary1@example.com');`;
+const policy = crmPolicy.replace('public.leads.email]', 'public.leads.email, public.par.email]');
+
+describe.each(postgresVersions)('derived data on PostgreSQL %i', (version) => {
+  let crm: Governed;
+  beforeAll(async () => {
+    crm = await governed(version, { policy, setup: version === 18 ? setup + child : setup });
+  });
+  afterAll(() => crm.close());
+
+  it.each([
+    'SELECT g FROM par',
+    'SELECT * FROM par',
+    'SELECT g FROM par_view',
+    "SELECT id FROM par WHERE g LIKE '%canary%'",
+  ])('of a child is no clearer than its sources: %s', async (sql) => {
+    const { rows } = await crm.run(sql, crm.session('support'));
+    expect(JSON.stringify(rows)).not.toMatch(/canary/);
+    if (sql.includes('WHERE')) expect(rows).toEqual([]);
+  });
+
+  it.each([
+    'SELECT snapshot FROM snap',
+    'SELECT (snapshot).email FROM snap',
+    'SELECT (arr[1]).email FROM snap',
+    'SELECT to_jsonb(s) FROM snap s',
+    'SELECT d FROM snapd',
+    'SELECT (d).email FROM snapd',
+  ])('of a row type is refused: %s', async (sql) => {
+    await expect(crm.run(sql, crm.session('support'))).rejects.toBeInstanceOf(Refused);
+  });
+});
