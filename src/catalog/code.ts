@@ -1,5 +1,5 @@
 /** The part of a snapshot that tells of code: functions, operators, casts, and what types run. Pure. */
-import type { CodeRows, FunctionFactsRow, TypeCodeRow, TypeRow } from './code-queries.js';
+import type { CodeRows, FunctionFactsRow, TypeCodeRow } from './code-queries.js';
 import { groupBy } from './group-by.js';
 import type { Catalog, FunctionFacts, Oid, TypeCode, UserFunction, UserOperator } from './types.js';
 
@@ -10,6 +10,7 @@ export type CodeCatalog = Pick<
   | 'userFunctions'
   | 'userOperators'
   | 'userTypes'
+  | 'typesIn'
   | 'userCasts'
   | 'typesWithCode'
 >;
@@ -33,6 +34,7 @@ export function codeOf(rows: CodeRows): CodeCatalog {
     (one) => one.name,
   );
   const types = groupBy(rows.types, (one) => one.name);
+  const parts = new Map(rows.types.map((row) => [row.oid, row.parts]));
   return {
     hasBuiltinFunction: (name) => builtin.has(name),
     builtinFunctions: (name) => builtin.get(name) ?? [],
@@ -40,7 +42,8 @@ export function codeOf(rows: CodeRows): CodeCatalog {
     userOperators: (name) => operators.get(name) ?? [],
     userTypes: (name) => types.get(name) ?? [],
     userCasts: rows.casts.map((row) => ({ ...row, function: factsOf(row.function) })),
-    typesWithCode: typesWithCode(rows.types, rows.typeCode),
+    typesIn: (oid) => closure(oid, parts),
+    typesWithCode: typesWithCode(parts, rows.typeCode),
   };
 }
 
@@ -49,9 +52,11 @@ function factsOf(row: FunctionFactsRow): FunctionFacts {
 }
 
 /** Each type with its own functions and those of all that it is made of. */
-function typesWithCode(types: readonly TypeRow[], code: readonly TypeCodeRow[]): ReadonlyMap<Oid, TypeCode> {
+function typesWithCode(
+  parts: ReadonlyMap<Oid, readonly Oid[]>,
+  code: readonly TypeCodeRow[],
+): ReadonlyMap<Oid, TypeCode> {
   const own = groupBy(code, (row) => row.type);
-  const parts = new Map(types.map((row) => [row.oid, row.parts]));
   const found = new Map<Oid, TypeCode>();
   // Most databases have no such type, and then there is nothing to follow.
   if (code.length === 0) return found;

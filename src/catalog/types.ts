@@ -153,6 +153,8 @@ export interface Catalog {
   userOperators(name: string): readonly UserOperator[];
   /** Non-pg_catalog types (domains, enums, composites, extension types): schema-qualified lookups of a name. */
   userTypes(name: string): readonly { readonly schema: string; readonly oid: Oid }[];
+  /** The type and all that it is made of: a domain's base, an array's element, a range's subtype, a row's columns. */
+  typesIn(oid: Oid): readonly Oid[];
   readonly userCasts: readonly UserCast[];
   /** The types that run users' functions; empty in most databases. */
   readonly typesWithCode: ReadonlyMap<Oid, TypeCode>;

@@ -8,7 +8,7 @@ import { bindColumns } from './bind/columns.js';
 import { bindConsent } from './bind/consent.js';
 import { bindLabels } from './bind/labels.js';
 import { bindRules, guardsFor, type GuardSources } from './bind/rules.js';
-import { rowTypeOf } from './bind/row-types.js';
+import { protectedRows } from './bind/row-types.js';
 import { bindSubjects } from './bind/subjects.js';
 import type { ExpressionParser } from './expression/compile.js';
 import type { LoadedPolicySet } from './load.js';
@@ -69,11 +69,6 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
   const subjects = bindSubjects(binding);
   const consent = bindConsent(binding, subjects);
   const rules = bindRules(binding, subjects);
-  const columns = bindColumns(binding, labels);
-  const { problems } = binding;
-  if (problems.some((problem) => problem.severity === 'error')) return { ok: false, problems };
-
-  const sources: GuardSources = { binding, subjects, consent, rules };
   const consentFamily = consentRelations(catalog, consent?.source);
   const listed = new Set<Oid>([
     ...labels.keys(),
@@ -81,9 +76,17 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
     ...rules.retention.keys(),
     ...[...rules.rows.values()].flatMap((conditions) => [...conditions.keys()]),
   ]);
+  const deniedTables = [...rules.denied.values()].flatMap((tables) => [...tables]);
+  const named = new Set<Oid>([...listed, ...consentFamily, ...deniedTables]);
+  const holdsProtectedRows = protectedRows(
+    catalog,
+    (one) => named.has(one.oid) || content.unlistedTables?.value !== 'allow',
+  );
+  const columns = bindColumns(binding, labels, holdsProtectedRows);
+  const { problems } = binding;
+  if (problems.some((problem) => problem.severity === 'error')) return { ok: false, problems };
 
-  const rowsOf = [...listed].flatMap((oid) => catalog.relationByOid(oid) ?? []);
-
+  const sources: GuardSources = { binding, subjects, consent, rules };
   const protectedRelation = (role: string, purpose: string, relation: Relation): RelationDecision => {
     const entry = content.purposes.get(purpose)?.value;
     const path = subjects.path(relation.oid);
@@ -162,15 +165,7 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
         'label its columns in the policy, or read its tables',
       );
     }
-    const held = relation.columns.flatMap((column) => rowTypeOf(column, rowsOf) ?? [])[0];
-    if (held) {
-      // FAIL-CLOSED: a column of a protected table's row type holds whole rows of it, and nobody asks their guards.
-      return denied(
-        'row-types',
-        `"${qualified(relation)}" has a column that holds rows of "${qualified(held)}", which the policy protects`,
-        `name "${qualified(relation)}" in labels: of the policy`,
-      );
-    }
+    if (relation.columns.some(holdsProtectedRows)) return protectedRelation(role, purpose, relation);
     if (content.unlistedTables?.value === 'allow') return { access: 'open' };
     return denied(
       'unlisted_tables',

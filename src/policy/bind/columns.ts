@@ -10,7 +10,6 @@ import { secretName } from '../secrets.js';
 import type { ColumnDecision, WhereMode, WriteMode } from '../types.js';
 import { columnAt, complain, qualified, type Binding } from './binding.js';
 import type { BoundLabels, PathLabel } from './labels.js';
-import { rowTypeOf } from './row-types.js';
 import { reportWhereModes } from './where-mode.js';
 
 export interface ColumnMasks {
@@ -52,7 +51,12 @@ function maskContext(binding: Binding): MaskContext {
   return context;
 }
 
-export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks {
+/** @param holdsProtectedRows of the columns' types; such a column without a label is denied (row-types.ts) */
+export function bindColumns(
+  binding: Binding,
+  labels: BoundLabels,
+  holdsProtectedRows: (column: Column) => boolean,
+): ColumnMasks {
   const context = maskContext(binding);
 
   const wholeColumn = (role: string, column: Column, label: string): ColumnDecision | { reason: string } => {
@@ -115,11 +119,9 @@ export function bindColumns(binding: Binding, labels: BoundLabels): ColumnMasks 
     };
   };
 
-  const labelled = [...labels.keys()].flatMap((oid) => binding.catalog.relationByOid(oid) ?? []);
-
   /** FAIL-CLOSED: what the server computes of hidden columns tells of them, as a view's column does. */
   const computed = (role: string, relation: Relation, column: Column): ColumnDecision => {
-    if (rowTypeOf(column, labelled) !== undefined) return { kind: 'denied', label: undefined };
+    if (holdsProtectedRows(column)) return { kind: 'denied', label: undefined };
     const formula = relation.formulas?.find((each) => each.column === column.attnum);
     const read = relation.columns.filter((each) => formula?.reads.includes(each.attnum));
     // A child may compute its column by another expression than the parent (since 16), and whoever reads the parent reads it.

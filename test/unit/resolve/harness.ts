@@ -90,6 +90,7 @@ export function catalogOf(tables: readonly string[], views: Readonly<Record<stri
     userOperators: () => [],
     userTypes: () => [],
     userCasts: [],
+    typesIn: (oid) => [oid],
     typesWithCode: new Map(),
   };
 }
