@@ -3,7 +3,7 @@
  * It speaks no SQL: what goes into the database is its callers' business.
  */
 import { execFile } from 'node:child_process';
-import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +22,21 @@ export interface PostgresOptions {
   readonly auth?: 'trust' | 'scram-sha-256' | 'md5' | 'password';
   /** Writes every statement to the log file, so that tests can compare what was executed with what was audited. */
   readonly logStatements?: boolean;
+  /** Connections over TCP may be encrypted; pg_hba.conf says which must be. */
+  readonly tls?: PostgresTls;
+  /**
+   * Lines of pg_hba.conf ahead of those of initdb, where the first that matches decides: for example
+   * `hostnossl all crm_support all reject`, or `hostssl all all all scram-sha-256 clientcert=verify-full`.
+   */
+  readonly hba?: readonly string[];
+}
+
+/** Paths of PEM files; they are copied into the data folder, where SQL can replace and reload them. */
+export interface PostgresTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Signs the certificates of clients; a pg_hba line with `clientcert` or `cert` asks for one. */
+  readonly ca?: string;
 }
 
 export interface PostgresServer {
@@ -74,6 +89,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   try {
     await initialise({ binaries, dataDir, folder, user, auth: options.auth ?? 'scram-sha-256' });
     await writeFile(join(dataDir, 'postgresql.auto.conf'), settingsFile(port, dataDir, options));
+    if (options.tls !== undefined) await installTls(options.tls, dataDir, user);
+    if (options.hba !== undefined) await prependHba(options.hba, dataDir);
     server = await run();
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
@@ -123,6 +140,24 @@ async function initialise({ binaries, dataDir, folder, user, auth }: Initialise)
   await rm(passwordFile);
 }
 
+/** The server reads its key only when nobody else can (PostgreSQL manual, 18.9.2). */
+async function installTls(tls: PostgresTls, dataDir: string, user: typeof nobody | undefined): Promise<void> {
+  const files = { 'server.crt': tls.cert, 'server.key': tls.key, 'client-ca.crt': tls.ca };
+  for (const [name, from] of Object.entries(files)) {
+    if (from === undefined) continue;
+    const to = join(dataDir, name);
+    await copyFile(from, to);
+    await chmod(to, 0o600);
+    if (user !== undefined) await chown(to, user.uid, user.gid);
+  }
+}
+
+async function prependHba(lines: readonly string[], dataDir: string): Promise<void> {
+  const file = join(dataDir, 'pg_hba.conf');
+  const initial = await readFile(file, 'utf8');
+  await writeFile(file, `${lines.join('\n')}\n${initial}`);
+}
+
 /** Nothing of the caller's PG* variables or locale may reach the server. */
 function cleanEnvironment(folder: string): Record<string, string> {
   return { PATH: ['/usr/bin', '/bin'].join(delimiter), HOME: folder, LC_ALL: 'C', TZ: 'UTC' };
@@ -148,6 +183,8 @@ function settingsFile(port: number, dataDir: string, options: PostgresOptions): 
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] %q%u@%d ',
     ...(options.logStatements === true ? { log_statement: 'all' } : {}),
+    ...(options.tls === undefined ? {} : { ssl: 'on' }),
+    ...(options.tls?.ca === undefined ? {} : { ssl_ca_file: 'client-ca.crt' }),
     ...options.settings,
   };
   // A quote inside a value is doubled (PostgreSQL manual, 19.1.2).
