@@ -60,7 +60,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     const known = textKey === undefined ? undefined : texts.get(textKey);
     if (known !== undefined) return known;
     const outcome = lex(text, limits);
-    if (!outcome.ok) return problemPlan(outcome.problem, session, context, epoch);
+    if (!outcome.ok) return problemPlan(outcome.problem, text, session, context, epoch);
     const { lexed } = outcome;
     const tags = Object.fromEntries(sqlcommenterTags(lexed.trailingComment));
     const shapeKey = `${epoch}\0${lexed.shape}`;
@@ -97,7 +97,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     };
     const problem = (what: SqlProblem): QueryPlan => {
       const told = namesToken(lexed.text) ? { ...what, message: 'the text is not understood' } : what;
-      const plan = problemPlan(told, session, context, epoch, lexed);
+      const plan = problemPlan(told, text, session, context, epoch, lexed);
       return namesToken(lexed.text) ? { ...plan, auditText: TOKEN_TEXT, tags: {}, secret: true } : plan;
     };
     if (parser.needsWorker(lexed)) {

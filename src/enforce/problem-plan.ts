@@ -1,6 +1,7 @@
 /** The plan for a text that the lexer or the parser refused. */
+import { byteStringToText, sliceBytes } from '../sql/byte-string.js';
 import { auditText, shapeId } from '../sql/shape.js';
-import type { LexedText, SqlProblem } from '../sql/types.js';
+import type { ByteString, LexedText, SqlProblem } from '../sql/types.js';
 import { emptyFacts } from './empty-facts.js';
 import { forbiddenFields } from './forbidden-fields.js';
 import { refuse } from './refusals.js';
@@ -52,13 +53,15 @@ export function refusedText(refusal: Refusal, session: SessionFacts, context: En
 /** A QueryPlan with one refusal. */
 export function problemPlan(
   problem: SqlProblem,
+  text: ByteString,
   session: SessionFacts,
   context: EnforceContext,
   epoch: string,
   lexed?: LexedText,
 ): QueryPlan {
   const entry = problems[problem.kind];
-  const refusal: Refusal = refuse(entry.code, {
+  const position = positionOf(problem, text);
+  const words = refuse(entry.code, {
     message: problem.message,
     detail:
       problem.at === undefined ? 'the statement has not run' : `at byte ${problem.at + 1} of the statement`,
@@ -66,6 +69,7 @@ export function problemPlan(
     rule: 'pgveil:sql',
     ...(entry.sqlstate === undefined ? {} : { sqlstate: entry.sqlstate }),
   });
+  const refusal: Refusal = position === undefined ? words : { ...words, position };
   return {
     plans: [refusedText(refusal, session, context)],
     auditText: lexed === undefined ? '<not understood>' : auditText(lexed),
@@ -74,4 +78,10 @@ export function problemPlan(
     cache: 'miss',
     epoch,
   };
+}
+
+/** Drivers underline the place as they do for the server's own errors. Bytes that are no characters cannot be counted. */
+function positionOf(problem: SqlProblem, text: ByteString): number | undefined {
+  if (problem.at === undefined || problem.kind === 'invalid-utf8') return undefined;
+  return Array.from(byteStringToText(sliceBytes(text, 0, problem.at))).length + 1;
 }

@@ -62,6 +62,8 @@ export interface Refusal {
   readonly hint: string;
   /** The policy rule, or the fixed rule of pgveil, that decided. */
   readonly rule: string;
+  /** Where in the client's own text, in characters from 1, as the server counts them. */
+  readonly position?: number;
 }
 
 export type RefusalCode =

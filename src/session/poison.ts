@@ -35,5 +35,6 @@ export function refusalFrame(refusal: Refusal): Buffer {
     message: `pgveil: ${refusal.message}`,
     detail: refusal.detail,
     hint: refusal.hint,
+    position: refusal.position,
   });
 }

@@ -51,6 +51,8 @@ export interface ErrorText {
   readonly message: string;
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
+  /** In the client's text, in characters from 1. */
+  readonly position?: number | undefined;
 }
 
 /** A whole ErrorResponse frame from ordinary text. Clients since 9.6 read V where S may be translated, so both are sent. */
@@ -63,6 +65,7 @@ export function encodeErrorResponse(text: ErrorText): Buffer {
   ];
   if (text.detail !== undefined) fields.push(field('D', text.detail));
   if (text.hint !== undefined) fields.push(field('H', text.hint));
+  if (text.position !== undefined) fields.push(field('P', String(text.position)));
   return encodeFrame(backendTypes['error-response'], errorResponse, { kind: 'error-response', fields });
 }
 
