@@ -1,0 +1,68 @@
+/** What clients need on this machine: looks whether it is there, and installs it. */
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { Client } from './client.js';
+
+const npmFolder = 'test/clients/npm';
+
+/** What is missing for each client that cannot run, in words. */
+export async function missingFor(clients: readonly Client[]): Promise<ReadonlyMap<Client, string>> {
+  const absent = await absentPackages(clients.flatMap(({ needs }) => needs.debian ?? []));
+  const missing = new Map<Client, string>();
+  for (const client of clients) {
+    const packages = (client.needs.debian ?? []).filter((name) => absent.has(name));
+    if (packages.length > 0)
+      missing.set(
+        client,
+        `Debian packages ${packages.join(' ')} (apt-get install them, or run this as root with --install)`,
+      );
+  }
+  return missing;
+}
+
+/** Installs every missing Debian package in one go. Progress goes to stderr. */
+export async function installDebianPackages(clients: readonly Client[]): Promise<void> {
+  const absent = await absentPackages(clients.flatMap(({ needs }) => needs.debian ?? []));
+  if (absent.size === 0) return;
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await run('apt-get', ['-q', 'update'], environment);
+  await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...absent], environment);
+}
+
+/** Installs the libraries of the npm clients as their own lock file has them, unless they are there. */
+export async function installNpmPackages(): Promise<void> {
+  if (existsSync(`${npmFolder}/node_modules/.package-lock.json`)) return;
+  // No package's install script has anything to do that we need, and Prisma's would download engines.
+  await run('npm', ['ci', '--prefix', npmFolder, '--ignore-scripts', '--no-audit', '--no-fund'], process.env);
+}
+
+/** Those of the packages that dpkg does not know as installed; all of them where there is no dpkg. */
+async function absentPackages(names: readonly string[]): Promise<ReadonlySet<string>> {
+  if (names.length === 0) return new Set();
+  // dpkg-query ends with 1 when it does not know one of the names, and lists the others all the same.
+  const said = await promisify(execFile)('dpkg-query', [
+    '--show',
+    '--showformat=${binary:Package} ${db:Status-Status}\n',
+    ...names,
+  ]).catch((error: unknown) => ({
+    stdout: error instanceof Error && 'stdout' in error ? String(error.stdout) : '',
+  }));
+  const installed = said.stdout
+    .split('\n')
+    .filter((line) => line.endsWith(' installed'))
+    .map((line) => line.slice(0, line.indexOf(' ')).replace(/:.*/, ''));
+  return new Set(names.filter((name) => !installed.includes(name)));
+}
+
+function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // stdout is for the table alone.
+    const child = spawn(program, args, { env, stdio: ['ignore', process.stderr, process.stderr] });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`"${program} ${args.join(' ')}" ended with exit code ${String(code)}`));
+    });
+  });
+}

@@ -1,0 +1,12 @@
+/** Clients whose drivers come from npm; test/clients/npm has a lock file of its own for them. */
+import type { Client } from './client.js';
+
+const names = ['pg'] as const;
+
+export const npmClients: readonly Client[] = names.map((name) => ({
+  name,
+  family: 'npm',
+  command: [process.execPath, `test/clients/npm/${name}.mjs`],
+  needs: { npm: true },
+  ci: true,
+}));
