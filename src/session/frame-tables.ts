@@ -80,7 +80,13 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     governedFrontend: frontend(limits.statementBytes, true),
     exemptFrontend: frontend(maxLength, false),
     rawFrontend: frontendTable({ interest: ['terminate'], maxInterestingBytes: 0, maxLength }),
-    loginBackend: backend(['authentication', 'error-response', 'ready-for-query', 'parameter-status']),
+    loginBackend: backend([
+      'authentication',
+      'error-response',
+      'negotiate-protocol-version',
+      'ready-for-query',
+      'parameter-status',
+    ]),
     probeBackend: backend([...everyAnswer, 'data-row']),
     statementsBackend: backend(everyAnswer),
     meteredBackend: backendTable({

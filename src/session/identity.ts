@@ -5,9 +5,8 @@ import type { ClaimValues } from '../enforce/session-settings.js';
 import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
-import { toByteString } from '../wire/byte-string.js';
-import { encodeBackend } from '../wire/backend-message.js';
 import { encodeStartupPacket, type StartupMessage } from '../wire/startup.js';
+import { exemptStartup, minorForServer, Negotiation, protocolAsk } from './negotiation.js';
 import type { Ports } from './ports.js';
 import { governStartup } from './startup-parameters.js';
 
@@ -24,17 +23,13 @@ export type Admission =
       readonly rule: SessionRule;
       /** The startup packet for the server. */
       readonly startup: Buffer;
-      /** NegotiateProtocolVersion for the client, where its packet asks for one. */
-      readonly negotiation: Buffer | undefined;
+      readonly negotiation: Negotiation;
       /** What the packet claims. */
       readonly claims: ClaimValues;
     }
   | { readonly ok: false; readonly code: SessionErrorCode; readonly message: string };
 
 export type Admitted = Extract<Admission, { ok: true }>;
-
-/** PG_PROTOCOL(3, 0) as NegotiateProtocolVersion carries it. */
-const PROTOCOL_3_0 = 0x00030000;
 
 export function claimantOf(message: StartupMessage, client: Claimant['client']): Claimant {
   const parameters = new Map(message.parameters);
@@ -68,9 +63,9 @@ export function admit(
       code: 'session-unmatched',
       message: 'no entry of the policy\'s "sessions" matches this user, database and address',
     };
-  if (rule.exempt) {
-    return { ok: true, rule, startup: raw, negotiation: undefined, claims: {} };
-  }
+  const ask = protocolAsk(message);
+  const negotiation = new Negotiation(ask);
+  if (rule.exempt) return { ok: true, rule, startup: exemptStartup(message, raw), negotiation, claims: {} };
   // FAIL-CLOSED: without a role nothing can be decided.
   if (rule.role === undefined && rule.claims === undefined)
     return {
@@ -80,21 +75,12 @@ export function admit(
     };
   const governed = governStartup(message.parameters, rule.claims);
   if (!governed.ok) return { ok: false, ...governed.problem };
-  const { parameters, protocolOptions, claims } = governed.startup;
+  const { parameters, claims } = governed.startup;
   const startup = encodeStartupPacket({
     kind: 'startup',
-    protocol: { major: 3, minor: 0 },
+    protocol: { major: 3, minor: minorForServer(ask) },
     parameters: [...parameters],
   });
-  // A governed session speaks 3.0; a client that asked for more is told so, as a server of that version would.
-  const negotiation =
-    message.protocol.minor > 0 || protocolOptions.length > 0
-      ? encodeBackend({
-          kind: 'negotiate-protocol-version',
-          newestVersion: PROTOCOL_3_0,
-          unknownOptions: protocolOptions.map(toByteString),
-        })
-      : undefined;
   return { ok: true, rule, startup, negotiation, claims };
 }
 

@@ -10,6 +10,7 @@ import { encodeFrontend } from '../wire/frontend-message.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { dataRow } from '../wire/messages/data-row.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
+import type { Negotiation } from './negotiation.js';
 import { parseSearchPath } from '../enforce/search-path.js';
 
 const server = backendTypes;
@@ -54,9 +55,11 @@ export interface LoginEvents {
 
 /** Relays the server's side of the log-in. */
 export class LoginBackend implements FrameSink {
+  private readonly negotiation: Negotiation;
   private readonly events: LoginEvents;
 
-  constructor(events: LoginEvents) {
+  constructor(negotiation: Negotiation, events: LoginEvents) {
+    this.negotiation = negotiation;
     this.events = events;
   }
 
@@ -69,6 +72,13 @@ export class LoginBackend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
+    if (messageType === server['negotiate-protocol-version']) return [this.negotiation.answered(frame)];
+    const negotiated = this.negotiation.accepted();
+    const verdict = this.own(messageType, frame);
+    return negotiated !== undefined && verdict === 'pass' ? [negotiated, frame] : verdict;
+  }
+
+  private own(messageType: number, frame: Buffer): Verdict {
     // AuthenticationOk is code 0 (PostgreSQL manual, 54.7); the others are requests to the client.
     if (messageType === server.authentication && frame.readInt32BE(5) === 0) this.events.authenticated();
     else if (messageType === server['error-response'])

@@ -17,6 +17,7 @@ import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
 import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
+import type { Negotiation } from './negotiation.js';
 import type { Outbox } from './outbox.js';
 import type { Ports } from './ports.js';
 import { RowLimiter } from './row-limiter.js';
@@ -35,6 +36,7 @@ export interface MessageFlowPorts {
   readonly rule: SessionRule;
   /** Of the startup packet. */
   readonly claims: ClaimValues;
+  readonly negotiation: Negotiation;
   readonly identities: IdentityBook;
   readonly toClient: Outbox;
   readonly toUpstream: Outbox;
@@ -95,7 +97,7 @@ export class MessageFlow {
     this.clientSink = this.isRaw
       ? new RawFrontend(forwardClient, terminate)
       : new LoginFrontend(forwardClient, terminate, () => this.authenticated);
-    this.upstreamSink = new LoginBackend({
+    this.upstreamSink = new LoginBackend(to.negotiation, {
       forward: (buffer) => to.toClient.add(buffer),
       authenticated: () => (this.authenticated = true),
       rejected: (sqlstate) => {

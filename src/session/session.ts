@@ -184,17 +184,15 @@ export class Session {
       upstream.destroy();
       return;
     }
-    const { startup, negotiation } = admission;
     this.toUpstream.attach(upstream);
-    this.toUpstream.add(startup);
-    if (negotiation !== undefined) this.toClient.add(negotiation);
+    this.toUpstream.add(admission.startup);
     this.flow = this.beginFlow(admission, identities);
     this.phase = 'log-in';
     if (rest.length > 0) this.flow.fromClient(rest);
     this.settle();
   }
 
-  private beginFlow({ rule, claims }: Admitted, identities: IdentityBook): MessageFlow {
+  private beginFlow({ rule, claims, negotiation }: Admitted, identities: IdentityBook): MessageFlow {
     return new MessageFlow({
       ports: this.ports,
       tables: this.host.tables,
@@ -202,6 +200,7 @@ export class Session {
       reports: this.reports,
       rule,
       claims,
+      negotiation,
       identities,
       toClient: this.toClient,
       toUpstream: this.toUpstream,

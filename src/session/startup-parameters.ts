@@ -6,6 +6,7 @@ import { claimProblem } from '../enforce/claims.js';
 import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { ClaimRule } from '../policy/types.js';
+import { isProtocolOption } from './negotiation.js';
 
 export interface StartupProblem {
   readonly code: SessionErrorCode;
@@ -15,8 +16,6 @@ export interface StartupProblem {
 
 export interface GovernedStartup {
   readonly parameters: ReadonlyMap<string, string>;
-  /** `_pq_.` names, to be reported back in NegotiateProtocolVersion. */
-  readonly protocolOptions: readonly string[];
   /** Of pgveil.role and its like. */
   readonly claims: ClaimValues;
 }
@@ -59,13 +58,9 @@ export function governStartup(
 ): StartupOutcome {
   const claims = new Map<string, string>();
   const upstream = new Map<string, string>();
-  const protocolOptions: string[] = [];
   const seen = new Set<string>();
   for (const [name, value] of parameters) {
-    if (name.startsWith('_pq_.')) {
-      protocolOptions.push(name);
-      continue;
-    }
+    if (isProtocolOption(name)) continue;
     // The server takes the last of two, another reader might take the first.
     const folded = settingName(name);
     if (seen.has(folded))
@@ -94,7 +89,7 @@ export function governStartup(
   if (!seen.has('standard_conforming_strings')) upstream.set('standard_conforming_strings', 'on');
   const problem = claimsProblem(claims, rule);
   if (problem !== undefined) return { ok: false, problem };
-  return { ok: true, startup: { parameters: upstream, protocolOptions, claims: Object.fromEntries(claims) } };
+  return { ok: true, startup: { parameters: upstream, claims: Object.fromEntries(claims) } };
 }
 
 const CLAIM = /^pgveil\.(role|purpose|actor)$/;

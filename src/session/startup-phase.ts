@@ -4,10 +4,10 @@
  */
 import type { EnforceContext } from '../enforce/types.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
-import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import type { CancelRequest } from '../wire/startup.js';
 import { relayCancel } from './cancel.js';
 import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
+import { unsupportedVersion } from './negotiation.js';
 import type { Ports } from './ports.js';
 import { StartupPackets, type StartupMessageStep } from './startup-packets.js';
 
@@ -67,13 +67,7 @@ export class StartupPhase {
         this.cancel(step.request);
         return;
       case 'unsupported':
-        this.to.toClient(
-          encodeErrorResponse({
-            severity: 'FATAL',
-            sqlstate: '0A000',
-            message: `unsupported frontend protocol ${step.major}.${step.minor}: pgveil speaks 3.0`,
-          }),
-        );
+        this.to.toClient(unsupportedVersion(step));
         this.to.end('unsupported protocol');
         return;
       case 'startup':

@@ -174,18 +174,6 @@ describe.each(postgresVersions)('connections to PostgreSQL %i', (version) => {
     expect(proxy.audit.events).toMatchObject([{ kind: 'login-failed', sqlstate: '28P01' }]);
   });
 
-  test('a newer minor protocol is negotiated down to 3.0', async () => {
-    const client = await s.RawClient.open(proxy);
-    client.startup({ user: 'crm_support', database: db.name, '_pq_.new': '1' }, 2);
-    await client.until('authentication');
-    expect(client.messages[0]).toEqual({
-      kind: 'negotiate-protocol-version',
-      newestVersion: 0x30000,
-      unknownOptions: ['_pq_.new'],
-    });
-    client.close();
-  });
-
   test('search_path of the options is read from the server', async () => {
     const client = new pg.Client({ ...settings(), options: '-c search_path=a,"$user"' });
     await client.connect();

@@ -324,16 +324,18 @@ export class RawClient {
     return new RawClient(socket);
   }
 
-  /** Connects and waits for ReadyForQuery. Tests use servers with SCRAM off for their raw clients, or `trust`. */
+  /** Connects and waits for ReadyForQuery; `keep` leaves the messages until then in place. */
   static async login(
     at: { host: string; port: number },
     parameters: Readonly<Record<string, string>>,
     password: string,
+    { minor = 0, keep = false } = {},
   ): Promise<RawClient> {
     const client = await RawClient.open(at);
-    client.startup(parameters);
+    client.startup(parameters, minor);
     await client.authenticate(password);
     await client.until('ready-for-query');
+    if (keep) return client;
     client.messages.length = 0;
     client.received = Buffer.alloc(0);
     return client;

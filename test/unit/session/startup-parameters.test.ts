@@ -31,14 +31,13 @@ describe('what a governed session may bring', () => {
     expect(governStartup([user, pair])).toMatchObject({ ok: false, problem: { code } });
   });
 
-  test('client_encoding and standard strings are always stated, and protocol options are kept apart', () => {
+  test('client_encoding and standard strings are always stated, and protocol options go no further', () => {
     const outcome = governStartup([user, ['_pq_.x', '1']]);
     expect(outcome.ok && [...outcome.startup.parameters]).toEqual([
       ['user', 'ann'],
       ['client_encoding', 'UTF8'],
       ['standard_conforming_strings', 'on'],
     ]);
-    expect(outcome.ok && outcome.startup.protocolOptions).toEqual(['_pq_.x']);
   });
 
   test('no message repeats a value', () => {
