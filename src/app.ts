@@ -243,6 +243,8 @@ async function listen(config: Config, parts: Parts): Promise<Listener> {
       limits: {
         ...defaultLimits,
         connections: limits.connections,
+        connectionsPerUser: limits.connections_per_user,
+        connectionsPerAddress: limits.connections_per_address,
         statementBytes: limits.statement_bytes,
         // PostgreSQL's own bound is two bytes below 1 GiB (MaxAllocSize in memutils.h).
         messageBytes: Math.min(limits.message_bytes, defaultLimits.messageBytes),

@@ -88,6 +88,8 @@ export const configSchema = z.strictObject({
   limits: z
     .strictObject({
       connections: z.int().min(1).max(100_000).default(2000),
+      connections_per_user: z.int().min(1).max(100_000).optional(),
+      connections_per_address: z.int().min(1).max(100_000).optional(),
       statement_bytes: byteSize('1MiB', 64 * 1024 ** 2),
       message_bytes: byteSize('1GiB', 1024 ** 3),
       auth_timeout: duration('10s'),

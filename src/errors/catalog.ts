@@ -13,6 +13,9 @@ export type SessionErrorCode =
   | 'auth-timeout'
   | 'auth-failed'
   | 'too-many-connections'
+  | 'too-many-connections-of-user'
+  | 'too-many-connections-of-address'
+  | 'connections-uncounted'
   | 'startup-setting-not-allowed'
   | 'startup-setting-invalid'
   | 'client-encoding-not-utf8'
@@ -165,6 +168,27 @@ export const errorCatalog = {
     'login-failed',
     'warn',
     'close idle connections, or raise limits.connections',
+  ),
+  'too-many-connections-of-user': fatal(
+    '53300',
+    'too_many_of_user',
+    'login-failed',
+    'warn',
+    'close idle connections of this user, or raise limits.connections_per_user',
+  ),
+  'too-many-connections-of-address': fatal(
+    '53300',
+    'too_many_of_address',
+    'login-failed',
+    'warn',
+    'close idle connections from this address, or raise limits.connections_per_address',
+  ),
+  'connections-uncounted': fatal(
+    '53300',
+    'uncounted',
+    'login-failed',
+    'error',
+    "retry; the process that counts the workers' connections does not answer, see the log",
   ),
   'startup-setting-not-allowed': fatal(
     '42501',

@@ -19,6 +19,7 @@ import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
 import type { Negotiation } from './negotiation.js';
 import type { Outbox } from './outbox.js';
+import { type PlaceAnswer, placeMessage } from './places.js';
 import type { Ports } from './ports.js';
 import { RowLimiter } from './row-limiter.js';
 import { RawBackend, RawFrontend } from './raw.js';
@@ -40,6 +41,8 @@ export interface MessageFlowPorts {
   readonly identities: IdentityBook;
   readonly toClient: Outbox;
   readonly toUpstream: Outbox;
+  /** Of the user who has logged in. */
+  takeUserPlace(): PlaceAnswer | Promise<PlaceAnswer>;
   /** What a message was held for is there: does `work` in an event of its own, if the session still lives. */
   resumed(work: () => void): void;
   /** What a message was held for has failed. */
@@ -69,6 +72,8 @@ export class MessageFlow {
   private readonly clientHold: Hold;
   private readonly upstreamHold: Hold;
   private authenticated = false;
+  /** Known where it had to be waited for. */
+  private place: PlaceAnswer | undefined;
   private ledger: RunLedger | undefined;
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
@@ -104,7 +109,7 @@ export class MessageFlow {
         to.serverEnded();
         to.reports.rejected(sqlstate);
       },
-      ready: () => (rule.exempt ? this.beginExempt() : this.beginProbe()),
+      ready: () => this.loggedIn(),
     });
   }
 
@@ -146,6 +151,17 @@ export class MessageFlow {
   /** An answer may be what a held message of the client waits for. */
   private resumeAnswered(): void {
     if (this.clientFramer.held && !this.clientHold.isWaiting) this.clientFramer.resume(this.clientSink);
+  }
+
+  /** The server has taken the log-in, so the user is who the client says. */
+  private loggedIn(): Verdict {
+    const place = this.place ?? this.to.takeUserPlace();
+    if (place instanceof Promise) return this.upstreamHold.until(place, (answer) => (this.place = answer));
+    if (!place.ok) {
+      this.to.fatal(place.code, placeMessage(place.code, this.to.identities.current.user));
+      return 'stop';
+    }
+    return this.to.rule.exempt ? this.beginExempt() : this.beginProbe();
   }
 
   private beginExempt(): Verdict {

@@ -9,6 +9,11 @@ import type { SessionRule } from '../policy/types.js';
 export interface SessionLimits {
   /** Client connections at a time; one more gets 53300. */
   readonly connections: number;
+  /** Undefined: no limit of their own. */
+  readonly connectionsPerUser: number | undefined;
+  readonly connectionsPerAddress: number | undefined;
+  /** Connections that have not said yet why they came; the oldest gives way to one more. */
+  readonly handshakes: number;
   /** The longest Query or Parse message of a governed session; a longer one is refused, and the session lives on. */
   readonly statementBytes: number;
   /** The longest message of a client at all. */
@@ -24,6 +29,9 @@ export interface SessionLimits {
 
 export const defaultLimits: SessionLimits = {
   connections: 2000,
+  connectionsPerUser: undefined,
+  connectionsPerAddress: undefined,
+  handshakes: 500,
   statementBytes: 1024 * 1024,
   messageBytes: 0x3ffffffe,
   authTimeoutMs: 10_000,

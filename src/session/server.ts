@@ -3,12 +3,16 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { RowWindows } from '../guard/row-windows.js';
 import { buildFrameTables } from './frame-tables.js';
+import { Handshakes } from './handshakes.js';
+import { CountedPlaces, type Places } from './places.js';
 import type { Ports } from './ports.js';
 import { Session, type SessionHost } from './session.js';
 
 export interface ListenerOptions extends Ports {
   readonly host: string;
   readonly port: number;
+  /** Counts the connections, where others count with this listener; absent: it counts its own. */
+  readonly places?: Places;
 }
 
 export interface Listener {
@@ -20,20 +24,20 @@ export interface Listener {
   close(options: { readonly graceMs: number }): Promise<void>;
 }
 
-/** Connections beyond the limit that may still say why they came: a cancel request is always heard. */
-const HANDSHAKES_BEYOND = 200;
-
 /** Resolves when connections are accepted; rejects when the address cannot be had. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const sessions = new Set<Session>();
+  const handshakes = new Handshakes(options.limits.handshakes);
   let cancels = 0;
   let emptied: (() => void) | undefined;
   const host: SessionHost = {
     ports: options,
     tables: buildFrameTables(options.limits),
     rowWindows: new RowWindows(),
-    full: () => sessions.size > options.limits.connections,
+    places: options.places ?? new CountedPlaces(options.limits),
+    handshakeDone: (session) => handshakes.end(session),
     closed: (session) => {
+      handshakes.end(session);
       sessions.delete(session);
       if (sessions.size === 0) emptied?.();
     },
@@ -41,12 +45,9 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     endCancel: () => cancels--,
   };
   const server = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    // Those that have not said yet who they are count too: without a bound they would cost memory and file descriptors.
-    if (sessions.size >= options.limits.connections + HANDSHAKES_BEYOND) {
-      socket.destroy();
-      return;
-    }
-    sessions.add(new Session(socket, host));
+    const session = new Session(socket, host);
+    sessions.add(session);
+    handshakes.begin(session);
   });
   const stalled = setInterval(() => {
     for (const session of [...sessions]) session.endIfStalled();

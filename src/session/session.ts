@@ -16,6 +16,7 @@ import { IdentityBook } from './identity-book.js';
 import { MessageFlow } from './message-flow.js';
 import { flushFrame } from './messages.js';
 import { Outbox } from './outbox.js';
+import { HeldPlaces, type Places } from './places.js';
 import type { Ports } from './ports.js';
 import { SessionReports } from './session-reports.js';
 import { type AdmittedLogin, type ConnectionCounts, StartupPhase } from './startup-phase.js';
@@ -24,10 +25,16 @@ export interface SessionHost extends ConnectionCounts {
   readonly ports: Ports;
   readonly tables: FrameTables;
   readonly rowWindows: RowWindows;
+  readonly places: Places;
+  /** The session has said why it came. */
+  handshakeDone(session: Session): void;
   closed(session: Session): void;
 }
 
 type Phase = 'startup' | 'connecting' | 'log-in' | 'ready' | 'closed';
+
+/** Of a message that is gathered in memory, between two looks of `endIfStalled`. */
+const LEAST_PROGRESS_BYTES = 1024;
 
 const terminateFrame = encodeFrontend({ kind: 'terminate' });
 
@@ -40,6 +47,7 @@ export class Session {
   private readonly toUpstream = new Outbox();
   private phase: Phase = 'startup';
   private readonly reports: SessionReports;
+  private readonly places: HeldPlaces;
   private readonly startup: StartupPhase;
   /** From the moment that the server is connected. */
   private flow: MessageFlow | undefined;
@@ -48,15 +56,16 @@ export class Session {
   private terminating = false;
   private flushWanted = false;
   private draining = false;
-  /** Counts what has come from the client, and what had at the last look of `endIfStalled`. */
-  private reads = 0;
-  private readsSeen = -1;
+  /** Bytes that have come from the client, and that had at the last look of `endIfStalled`. */
+  private received = 0;
+  private receivedSeen = -Infinity;
   private serverEnded = false;
 
   constructor(socket: net.Socket, host: SessionHost) {
     this.host = host;
     this.ports = host.ports;
     this.reports = new SessionReports(host.ports);
+    this.places = new HeldPlaces(host.places);
     this.timer = setTimeout(
       () => this.fatal('auth-timeout', 'the startup packet did not come in time'),
       this.ports.limits.startupTimeoutMs,
@@ -83,9 +92,16 @@ export class Session {
   endIfStalled(): void {
     if (this.phase !== 'ready' || this.toUpstream.congested) return;
     const gathering = this.flow?.gathering === true;
-    if (gathering && this.reads === this.readsSeen)
+    // A byte now and then is no progress: it would hold the memory for good.
+    if (gathering && this.received - this.receivedSeen < LEAST_PROGRESS_BYTES)
       this.fatal('protocol-violation', 'the rest of a message did not come');
-    this.readsSeen = gathering ? this.reads : -1;
+    this.receivedSeen = gathering ? this.received : -Infinity;
+  }
+
+  /** Ends without a word, before anybody is known. */
+  giveWay(): void {
+    this.end('gave way to a newer connection');
+    this.client.destroy();
   }
 
   /** Ends now. */
@@ -95,7 +111,7 @@ export class Session {
 
   private fromClient(bytes: Buffer): void {
     if (this.phase === 'closed') return;
-    this.reads++;
+    this.received += bytes.length;
     this.ports.observer.bytes('from-client', bytes.length);
     if (this.phase === 'startup') this.startup.fromClient(bytes);
     else this.flow!.fromClient(bytes);
@@ -147,11 +163,13 @@ export class Session {
     return new StartupPhase({
       ports: this.ports,
       counts: this.host,
+      places: this.places,
       remote: this.client.remote,
       toClient: (bytes) => this.toClient.add(bytes),
       claimed: (who) => (this.reports.who = who),
       connecting: (purpose) => {
         this.phase = 'connecting';
+        this.host.handshakeDone(this);
         if (purpose === 'log-in') this.restartTimer(this.ports.limits.authTimeoutMs);
       },
       admitted: (login) => this.guarded(() => this.connect(login)),
@@ -204,6 +222,7 @@ export class Session {
       identities,
       toClient: this.toClient,
       toUpstream: this.toUpstream,
+      takeUserPlace: () => this.places.take({ user: this.reports.who!.user }),
       resumed: (work) => this.resumed(work),
       broken: (error) => this.broken(error),
       opened: () => this.logInSucceeded(),
@@ -263,6 +282,7 @@ export class Session {
     this.reports.closed(reason, this.opened);
     this.upstream?.end();
     this.client.end();
+    this.places.leave();
     this.host.closed(this);
   }
 

@@ -8,13 +8,12 @@ import type { CancelRequest } from '../wire/startup.js';
 import { relayCancel } from './cancel.js';
 import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
 import { unsupportedVersion } from './negotiation.js';
+import { type HeldPlaces, placeMessage, type PlaceAnswer } from './places.js';
 import type { Ports } from './ports.js';
 import { StartupPackets, type StartupMessageStep } from './startup-packets.js';
 
 /** What is counted over all connections of a listener. */
 export interface ConnectionCounts {
-  /** This connection is one too many. */
-  full(): boolean;
   /** False: too many are under way. */
   beginCancel(): boolean;
   endCancel(): void;
@@ -23,6 +22,7 @@ export interface ConnectionCounts {
 export interface StartupPorts {
   readonly ports: Ports;
   readonly counts: ConnectionCounts;
+  readonly places: Pick<HeldPlaces, 'take'>;
   readonly remote: Claimant['client'];
   toClient(bytes: Buffer): void;
   /** The StartupMessage says who this is; whether it is true is for the server to find out. */
@@ -37,13 +37,16 @@ export interface StartupPorts {
   end(reason: string): void;
 }
 
-export interface AdmittedLogin {
+interface ClaimedLogin {
   readonly who: Claimant;
   readonly admission: Admitted;
-  /** Undefined for exempt sessions, and where the catalog could not be loaded. */
-  readonly context: EnforceContext | undefined;
   /** What the client sent behind its StartupMessage already. */
   readonly rest: Buffer;
+}
+
+export interface AdmittedLogin extends ClaimedLogin {
+  /** Undefined for exempt sessions, and where the catalog could not be loaded. */
+  readonly context: EnforceContext | undefined;
 }
 
 export class StartupPhase {
@@ -89,28 +92,37 @@ export class StartupPhase {
   }
 
   private logIn({ message, raw, duplicates, rest }: StartupMessageStep): void {
-    const { ports, counts, remote } = this.to;
+    const { ports, places, remote } = this.to;
     const who = claimantOf(message, remote);
     this.to.claimed(who);
-    if (counts.full()) {
-      this.to.fatal('too-many-connections', 'too many connections');
-      return;
-    }
     const admission = admit(message, raw, duplicates, who, ports);
     if (!admission.ok) {
       this.to.fatal(admission.code, admission.message);
       return;
     }
     this.to.connecting('log-in');
+    const claimed: ClaimedLogin = { who, admission, rest };
+    const place = places.take({ address: who.client.address });
+    if (place instanceof Promise) void place.then((answer) => this.placed(answer, claimed));
+    else this.placed(place, claimed);
+  }
+
+  private placed(place: PlaceAnswer, claimed: ClaimedLogin): void {
+    const { ports } = this.to;
+    const { who, admission } = claimed;
+    if (!place.ok) {
+      this.to.fatal(place.code, placeMessage(place.code, who.user));
+      return;
+    }
     const context = admission.rule.exempt ? undefined : ports.contextFor(who.database);
     if (context instanceof Promise)
       // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
       context
         .catch(() => undefined)
         .then(
-          (loaded) => this.to.admitted({ who, admission, context: loaded, rest }),
+          (loaded) => this.to.admitted({ ...claimed, context: loaded }),
           () => undefined,
         );
-    else this.to.admitted({ who, admission, context, rest });
+    else this.to.admitted({ ...claimed, context });
   }
 }

@@ -363,18 +363,6 @@ describe.each(postgresVersions)('a hostile client on PostgreSQL %i', (version) =
     await bounded.stop();
   });
 
-  test('connections that say nothing are bounded', async () => {
-    const bounded = await s.startProxy(db, { limits: { connections: 1, startupTimeoutMs: 400 } });
-    const silent = await Promise.all(Array.from({ length: 230 }, () => s.RawClient.open(bounded)));
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(bounded.connections).toBe(201);
-    expect(silent.filter((client) => client.closed).length).toBe(29);
-    await Promise.all(silent.map((client) => client.untilClosed()));
-    const client = await s.RawClient.login(bounded, as('crm_support'), passwords.crm_support);
-    client.close();
-    await bounded.stop();
-  });
-
   test('an exempt session is audited by statement whatever it says of replication', async () => {
     const parameters = { ...as('postgres'), replication: 'false' };
     const client = await s.RawClient.login(proxy, parameters, passwords.postgres);
