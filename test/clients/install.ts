@@ -1,6 +1,7 @@
 /** What clients need on this machine: looks whether it is there, and installs it. */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Client } from './client.js';
 
@@ -32,9 +33,26 @@ export async function installDebianPackages(clients: readonly Client[]): Promise
 
 /** Installs the libraries of the npm clients as their own lock file has them, unless they are there. */
 export async function installNpmPackages(): Promise<void> {
-  if (existsSync(`${npmFolder}/node_modules/.package-lock.json`)) return;
-  // No package's install script has anything to do that we need, and Prisma's would download engines.
-  await run('npm', ['ci', '--prefix', npmFolder, '--ignore-scripts', '--no-audit', '--no-fund'], process.env);
+  const here = ['--prefix', npmFolder];
+  if (await isStale()) {
+    // No package's install script does anything that we need, and Prisma's would download engines.
+    await run('npm', ['ci', ...here, '--ignore-scripts', '--no-audit', '--no-fund'], process.env);
+  }
+  if (!existsSync(`${npmFolder}/prisma/generated`)) {
+    // Its command line asks for a schema engine, a download that `generate` does not run: any program stands in for it.
+    const environment = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true', CHECKPOINT_DISABLE: '1' };
+    await run('npm', ['run', '--silent', 'generate', ...here], environment);
+  }
+}
+
+/** npm notes what it installed; a lock file that is younger was changed since. */
+async function isStale(): Promise<boolean> {
+  const changed = async (file: string): Promise<number> =>
+    (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
+  return (
+    (await changed(`${npmFolder}/node_modules/.package-lock.json`)) <
+    (await changed(`${npmFolder}/package-lock.json`))
+  );
 }
 
 /** Those of the packages that dpkg does not know as installed; all of them where there is no dpkg. */

@@ -1,7 +1,17 @@
 /** Clients whose drivers come from npm; test/clients/npm has a lock file of its own for them. */
 import type { Client } from './client.js';
 
-const names = ['pg'] as const;
+const names = [
+  'pg',
+  'postgres',
+  'pg-promise',
+  'knex',
+  'kysely',
+  'drizzle',
+  'sequelize',
+  'typeorm',
+  'prisma',
+] as const;
 
 export const npmClients: readonly Client[] = names.map((name) => ({
   name,

@@ -4,30 +4,22 @@ import { Readable } from 'node:stream';
 import pg from 'pg';
 import Cursor from 'pg-cursor';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { assertBound, assertEncrypted, cancelSoon, clientSettings } from './driver.mjs';
 import {
   emails,
-  encrypted,
   equal,
   feature,
   governed,
   login,
-  notAvailable,
   parameterSql,
   parameterValues,
   refused,
   sameParameters,
   slow,
-  ssl,
 } from './report.mjs';
 
-const mechanisms = [];
-const connected = async (more = {}) => {
-  const client = new pg.Client({ ...login, ssl, enableChannelBinding: encrypted, ...more });
-  const send = client.connection.sendSASLInitialResponseMessage.bind(client.connection);
-  client.connection.sendSASLInitialResponseMessage = (mechanism, response) => {
-    mechanisms.push(mechanism);
-    send(mechanism, response);
-  };
+const connected = async () => {
+  const client = new pg.Client(clientSettings);
   await client.connect();
   return client;
 };
@@ -38,15 +30,8 @@ await feature('connect', async () => {
   const { rows } = await db.query('SELECT current_user AS who');
   equal(rows, [{ who: login.user }], 'who is connected');
 });
-await feature('tls', async () => {
-  if (!encrypted) notAvailable('no TLS in this setting');
-  equal(db.connection.stream.encrypted, true, 'the socket is encrypted');
-  equal(db.connection.stream.authorized, true, 'the certificate was verified');
-});
-await feature('channel-binding', async () => {
-  if (!encrypted) notAvailable('no TLS in this setting');
-  equal(mechanisms, ['SCRAM-SHA-256-PLUS'], 'the SASL mechanism that was used');
-});
+await feature('tls', () => assertEncrypted(db));
+await feature('channel-binding', () => assertBound(db));
 await feature('parameters', async () => {
   const { rows } = await db.query(
     parameterSql((n) => `$${n}`),
@@ -144,7 +129,7 @@ await feature('cancel', async () => {
     query.on('end', resolve);
   });
   db.query(query);
-  setTimeout(() => new pg.Client({ ...login, ssl }).cancel(db, query), 300);
+  cancelSoon(db, query);
   const started = Date.now();
   await refused('57014', () => ended, 'a cancelled statement');
   equal(Date.now() - started < 5000, true, 'a cancel within 5 s');

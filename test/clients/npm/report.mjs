@@ -50,16 +50,16 @@ function reasonOf(error) {
   );
 }
 
-/** The server's SQLSTATE, wherever the library put it. */
-export function sqlState(error) {
-  for (
-    let one = error, depth = 0;
-    one && depth < 6;
-    one = one.cause ?? one.original ?? one.parent, depth += 1
-  )
-    for (const code of [one.code, one.originalCode, one.meta?.code, one.driverError?.code])
-      if (/^[0-9A-Z]{5}$/.test(code ?? '')) return code;
-  return undefined;
+/** The server's SQLSTATE, wherever the library put it: Prisma has codes of its own, and keeps the server's in what caused them. */
+export function sqlState(error, depth = 0) {
+  if (!error || depth > 6) return undefined;
+  const { originalCode, code, meta } = error;
+  const inner = [meta?.driverAdapterError, error.cause, error.original, error.driverError];
+  return (
+    originalCode ??
+    inner.map((one) => sqlState(one, depth + 1)).find((one) => one !== undefined) ??
+    (/^[0-9A-Z]{5}$/.test(code ?? '') ? code : undefined)
+  );
 }
 
 export function equal(actual, expected, what) {

@@ -1,0 +1,30 @@
+// What the programs of libraries over node-postgres share: settings for its clients, and what is read off a client of theirs.
+import pg from 'pg';
+import { encrypted, equal, login, notAvailable, ssl } from './report.mjs';
+
+/** As pg.Client and pg.Pool take it. */
+export const clientSettings = { ...login, ssl, enableChannelBinding: encrypted };
+
+const mechanisms = new WeakMap();
+const { sendSASLInitialResponseMessage } = pg.Connection.prototype;
+// The driver says nowhere which mechanism it chose, so what it sends is looked at.
+pg.Connection.prototype.sendSASLInitialResponseMessage = function (mechanism, response) {
+  mechanisms.set(this, mechanism);
+  sendSASLInitialResponseMessage.call(this, mechanism, response);
+};
+
+export function assertEncrypted(client) {
+  if (!encrypted) notAvailable('no TLS in this setting');
+  equal(client.connection.stream.encrypted, true, 'the socket is encrypted');
+  equal(client.connection.stream.authorized, true, 'the certificate was verified');
+}
+
+export function assertBound(client) {
+  if (!encrypted) notAvailable('no TLS in this setting');
+  equal(mechanisms.get(client.connection), 'SCRAM-SHA-256-PLUS', 'the SASL mechanism that was used');
+}
+
+/** Sends the cancel request as the driver does, once the statement runs. */
+export function cancelSoon(client, query) {
+  setTimeout(() => new pg.Client(clientSettings).cancel(client, query), 300);
+}
