@@ -67,22 +67,35 @@ export class PolicyKeeper<Policies extends PolicySet> {
   }
 
   /**
-   * Puts another set in force everywhere at once, or gives the problems for which it was not.
+   * The problems for which another set cannot be put in force; none: it can.
    * A database that the set in force does not fit either (somebody connected to `postgres`) cannot veto.
    */
+  vetoes(policies: Policies): readonly PolicyProblem[] {
+    const { home } = this.#options;
+    return this.#tried(policies)
+      .filter(({ database, bound }) => !bound.ok && (database === home || this.#contexts.has(database)))
+      .flatMap(({ bound }) => bound.problems);
+  }
+
+  /** Puts another set in force everywhere at once, after nothing stood against it. */
+  put(policies: Policies): void {
+    this.#policies = policies;
+    for (const { database, catalog, bound } of this.#tried(policies)) this.#put(database, catalog, bound);
+  }
+
+  /** Puts another set in force, or gives the problems for which it was not. */
   replace(policies: Policies): readonly PolicyProblem[] {
-    const { bind, catalogs, home } = this.#options;
-    const tried = catalogs.databases().flatMap((database) => {
+    const vetoes = this.vetoes(policies);
+    if (vetoes.length === 0) this.put(policies);
+    return vetoes;
+  }
+
+  #tried(policies: Policies): { database: string; catalog: Catalog; bound: Bound }[] {
+    const { bind, catalogs } = this.#options;
+    return catalogs.databases().flatMap((database) => {
       const catalog = catalogs.current(database);
       return catalog === undefined ? [] : [{ database, catalog, bound: bind(policies, catalog) }];
     });
-    const vetoes = tried.filter(
-      ({ database, bound }) => !bound.ok && (database === home || this.#contexts.has(database)),
-    );
-    if (vetoes.length > 0) return vetoes.flatMap(({ bound }) => bound.problems);
-    this.#policies = policies;
-    for (const { database, catalog, bound } of tried) this.#put(database, catalog, bound);
-    return [];
   }
 
   #put(database: string, catalog: Catalog, bound: Bound): void {

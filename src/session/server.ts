@@ -22,6 +22,8 @@ export interface Listener {
   readonly connections: number;
   /** Stops accepting; idle sessions end with 57P01 at once, busy ones after their transaction or after `graceMs`. */
   close(options: { readonly graceMs: number }): Promise<void>;
+  /** Ends every session now. */
+  shutDown(): void;
 }
 
 /** Resolves when connections are accepted; rejects when the address cannot be had. */
@@ -52,6 +54,9 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const stalled = setInterval(() => {
     for (const session of [...sessions]) session.endIfStalled();
   }, options.limits.stalledMessageMs / 2).unref();
+  const shutDown = (): void => {
+    for (const session of [...sessions]) session.shutDown();
+  };
   server.listen(options.port, options.host);
   await once(server, 'listening');
   server.on('error', (error) => options.logger.error({ err: error }, 'the listening socket failed'));
@@ -62,6 +67,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     get connections() {
       return sessions.size;
     },
+    shutDown,
     close: async ({ graceMs }) => {
       server.close();
       clearInterval(stalled);
@@ -70,9 +76,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
         if (sessions.size === 0) resolve();
       });
       for (const session of [...sessions]) session.drain();
-      const timer = setTimeout(() => {
-        for (const session of [...sessions]) session.shutDown();
-      }, graceMs);
+      const timer = setTimeout(shutDown, graceMs);
       await empty;
       clearTimeout(timer);
     },

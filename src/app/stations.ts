@@ -1,0 +1,240 @@
+/**
+ * One process's worth of the proxy: audit, parser, catalogs, policies, metrics and the listener, wired together.
+ * It opens no admin endpoint and watches no files: who starts it does, for one process (app.ts) or for several
+ * (app/workers). It decides nothing about statements and speaks no protocol; ARCHITECTURE.md says who does.
+ */
+import { openAuditLog, type AuditLog } from '../audit/log.js';
+import type { RefreshReport } from '../catalog/database-catalog.js';
+import { CatalogSource } from '../catalog/source.js';
+import type { Config } from '../config/schema.js';
+import { createPlanner } from '../enforce/planner.js';
+import type { Check } from '../observe/admin.js';
+import type { Logger } from '../observe/log.js';
+import { createMetrics, type Metrics } from '../observe/metrics.js';
+import { loadPolicies, type LoadedPolicySet } from '../policy/load.js';
+import type { Ports } from '../session/ports.js';
+import type { Places } from '../session/places.js';
+import { defaultSqlLimits } from '../sql/limits.js';
+import { openParser } from '../sql/parse.js';
+import { createBinder } from './binder.js';
+import { openListener } from './open-listener.js';
+import { PolicyError } from './policy-error.js';
+import { PolicyKeeper, type Bound } from './policy-keeper.js';
+import { logProblems, tellLoaded, type PolicyNews } from './policy-loading.js';
+import { readinessChecks } from './readiness.js';
+import { policyReload, type PreparedReload } from './reload.js';
+import { overdueReviews } from './reviews.js';
+import { sessionObserver } from './session-observer.js';
+import { adoptSpools, spoolOf } from './spools.js';
+import { countUnlabelled } from './unlabelled.js';
+
+/** What a worker shares with the others. */
+export interface Shared {
+  readonly places: Places;
+  /** A statement that changes the structure has passed; the others read their catalogs again too. */
+  noteDdl(database: string): void;
+}
+
+export interface StationOptions {
+  readonly version: string;
+  readonly logger: Logger;
+  /** From 1 on. */
+  readonly worker: number;
+  readonly workers: number;
+  /** Absent: this is the only process. */
+  readonly shared?: Shared;
+}
+
+export interface Stations {
+  readonly metrics: Metrics;
+  readonly checks: Readonly<Record<string, Check>>;
+  /** Of the policies in force. */
+  readonly policyVersion: () => string;
+  /** Accepts connections from now on; gives the address in use. */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Loads policies and what else a reload renews, and puts nothing in force yet. */
+  prepareReload(): Promise<PreparedReload>;
+  noteDdl(database: string): void;
+  /** Sessions may finish their transactions within `graceMs`; a second call may only shorten it. */
+  close(options: { readonly graceMs: number }): Promise<void>;
+}
+
+/** A catalog that could not be confirmed for this many refresh intervals decides about nobody's data any more. */
+const STALE_INTERVALS = 10;
+const LEAST_STALE_MS = 60_000;
+/** Events wait in the spool meanwhile; beyond this somebody should look. */
+const AUDIT_LAG_LIMIT_SECONDS = 300;
+
+/** Rejects with a PolicyError, or with a sentence about what could not be had. */
+export async function startStations(config: Config, options: StationOptions): Promise<Stations> {
+  const { logger } = options;
+  const loaded = loadPolicies(config.policies);
+  if (!loaded.ok) throw new PolicyError(loaded.problems);
+
+  // What has started is stopped in the opposite order, at the end and when a later part cannot start.
+  const stops: (() => Promise<void>)[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stops.splice(0).reverse()) {
+      await stop().catch((error: unknown) => {
+        logger.error({ error }, 'a part of pgveil did not stop cleanly');
+      });
+    }
+  };
+  try {
+    const audit = await startAudit(config, options);
+    stops.push(() => audit.close());
+    if (options.worker === 1) {
+      const adopted = await adoptSpools(config.audit.spool, options.workers, (directory) =>
+        startAudit(config, options, directory),
+      );
+      stops.push(() => adopted.close());
+    }
+    const parser = await openParser();
+    stops.push(() => parser.close());
+    const limits = { ...defaultSqlLimits, statementBytes: config.limits.statement_bytes };
+    const bind = createBinder(parser, limits);
+    const home = databaseOf(config.catalog.url);
+    const metrics = createMetrics(
+      { version: options.version },
+      {
+        audit: () => audit.state(),
+        catalogAgeSeconds: () => finite(catalogs.ageMs(home) / 1000),
+        policyReviewsOverdue: () => overdueReviews(keeper.policies, new Date()).length,
+        unlabelledColumns: () => unlabelled.get(home) ?? 0,
+      },
+    );
+    const news: PolicyNews = { logger, metrics, audit };
+    const unlabelled = new Map<string, number>();
+
+    const catalogs = new CatalogSource({
+      url: config.catalog.url,
+      refreshMs: config.catalog.refresh,
+      staleAfterMs: Math.max(LEAST_STALE_MS, STALE_INTERVALS * config.catalog.refresh),
+      onChange: (database, catalog) => {
+        keeper.catalogChanged(database, catalog);
+      },
+      onRefresh: (report) => {
+        tellRefresh(report, logger, metrics);
+      },
+    });
+    stops.push(() => catalogs.stop());
+    const keeper = new PolicyKeeper<LoadedPolicySet>({
+      initial: loaded.set,
+      bind,
+      catalogs,
+      home,
+      onBound: (database, bound) => {
+        tellBound(database, bound, logger);
+        const catalog = catalogs.current(database);
+        if (bound.ok && catalog !== undefined)
+          unlabelled.set(database, countUnlabelled(bound.policy, catalog));
+        else unlabelled.delete(database);
+      },
+      onUnreadable: (database, error) => {
+        logger.error({ database, error }, 'the catalog cannot be read, governed statements are refused');
+      },
+    });
+    // A database that cannot be reached now may come later; one that the policy does not fit is a mistake to tell now.
+    await catalogs.open(home).catch(() => undefined);
+    const misfits = keeper.unbound.get(home);
+    if (misfits !== undefined) throw new PolicyError(misfits);
+    tellLoaded(news, loaded.set, loaded.warnings);
+
+    const ports: Omit<Ports, 'upstream' | 'limits'> = {
+      planner: createPlanner({ parser, limits }),
+      audit,
+      observer: sessionObserver(metrics),
+      logger,
+      policyIdentity: () => keeper.policies,
+      matchSession: (who) => keeper.policies.matchSession(who),
+      contextFor: (database) => keeper.contextFor(database),
+      noteDdl: (database) => {
+        catalogs.noteDdl(database);
+        options.shared?.noteDdl(database);
+      },
+      refreshCatalog: async (database) => {
+        await catalogs.refreshNow(database);
+      },
+    };
+    let graceMs = 0;
+    let closing: Promise<void> | undefined;
+    let endSessions = (): void => undefined;
+    return {
+      metrics,
+      checks: readinessChecks({
+        upstream: config.upstream,
+        home,
+        catalogAgeMs: () => catalogs.ageMs(home),
+        catalogStale: () => catalogs.isStale(home),
+        unbound: () => [...keeper.unbound.keys()],
+        audit: () => audit.state(),
+        auditLagLimitSeconds: AUDIT_LAG_LIMIT_SECONDS,
+        draining: () => closing !== undefined,
+      }),
+      policyVersion: () => keeper.policies.version,
+      async listen() {
+        const listener = await openListener(config, ports, options.shared);
+        stops.push(() => listener.close({ graceMs }));
+        endSessions = () => listener.shutDown();
+        return listener;
+      },
+      prepareReload: () => policyReload(config.policies, { catalogs, keeper, news }),
+      noteDdl: (database) => {
+        catalogs.noteDdl(database);
+      },
+      close(how) {
+        if (closing !== undefined && how.graceMs === 0) endSessions();
+        graceMs = how.graceMs;
+        closing ??= stopAll();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+function startAudit(
+  config: Config,
+  { worker, version, logger }: StationOptions,
+  directory = spoolOf(config.audit.spool, worker),
+): Promise<AuditLog> {
+  const { redis, stream, durability } = config.audit;
+  return openAuditLog({
+    spoolDirectory: directory,
+    durability,
+    version,
+    ...(redis === undefined ? {} : { redis: { url: redis, stream } }),
+    onState: ({ level, message }) => {
+      logger[level]({}, `audit: ${message}`);
+    },
+  });
+}
+
+function tellRefresh(report: RefreshReport, logger: Logger, metrics: Metrics): void {
+  metrics.catalogRefresh(report.reason);
+  const { database, reason, seconds, error } = report;
+  if (report.result === 'failed') {
+    logger.warn({ database, reason, error }, 'the catalog could not be read, the last one is kept');
+  } else if (report.result === 'changed') {
+    logger.info({ database, reason, seconds }, 'the catalog was read');
+  }
+}
+
+function tellBound(database: string, bound: Bound, logger: Logger): void {
+  if (bound.ok) return;
+  logProblems(logger, bound.problems);
+  logger.error(
+    { database, problems: bound.problems.length },
+    'the policy does not fit this database, its governed statements are refused until it does',
+  );
+}
+
+function databaseOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
+}
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined;
+}
