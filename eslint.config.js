@@ -10,6 +10,7 @@ export default tseslint.config(
       '*.mjs',
       'scripts/record-orms/programs/**',
       'test/clients/npm/**',
+      'test/clients/*.mjs',
     ],
   },
   js.configs.recommended,
