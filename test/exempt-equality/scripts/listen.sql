@@ -1,0 +1,21 @@
+-- LISTEN and NOTIFY. Process ids differ from run to run; the test writes them as N.
+LISTEN here;
+NOTIFY here;
+NOTIFY here, 'a payload';
+BEGIN; NOTIFY here, 'one'; NOTIFY here, 'two'; NOTIFY here, 'one'; COMMIT;
+BEGIN; NOTIFY here, 'never'; ROLLBACK;
+SELECT pg_notify('here', 'ü ' || repeat('x', 100));
+SELECT 1;
+SELECT pg_notify('elsewhere', 'unheard');
+SELECT pg_listening_channels();
+LISTEN "Mixed Case";
+NOTIFY "Mixed Case", 'quoted';
+DO $$ BEGIN PERFORM pg_notify('here', 'from do'); END $$;
+NOTIFY here, 'last';
+UNLISTEN here;
+NOTIFY here, 'gone';
+SELECT pg_listening_channels();
+UNLISTEN *;
+BEGIN; LISTEN here; ROLLBACK; NOTIFY here;
+SELECT pg_notify('here', repeat('x', 8001));
+SELECT pg_notification_queue_usage();
