@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { installDebianPackages } from '../../src/cli/launch/debian-package.js';
 import type { Client } from './client.js';
 
 const npmFolder = 'test/clients/npm';
@@ -22,13 +23,10 @@ export async function missingFor(clients: readonly Client[]): Promise<ReadonlyMa
   return missing;
 }
 
-/** Installs every missing Debian package in one go. Progress goes to stderr. */
-export async function installDebianPackages(clients: readonly Client[]): Promise<void> {
+/** Installs every missing Debian package in one go. */
+export async function installMissingPackages(clients: readonly Client[]): Promise<void> {
   const absent = await absentPackages(clients.flatMap(({ needs }) => needs.debian ?? []));
-  if (absent.size === 0) return;
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['-q', 'update'], environment);
-  await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...absent], environment);
+  if (absent.size > 0 && process.getuid?.() === 0) await installDebianPackages([...absent]);
 }
 
 /** Installs the libraries of the npm clients as their own lock file has them, unless they are there. */

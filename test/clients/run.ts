@@ -4,7 +4,7 @@
  */
 import type { Client } from './client.js';
 import { clients as allClients } from './clients.js';
-import { installDebianPackages, installNpmPackages, missingFor } from './install.js';
+import { installMissingPackages, installNpmPackages, missingFor } from './install.js';
 import { readOptions, usage, type Options } from './options.js';
 import { runProgram } from './run-client.js';
 import { environmentOf, settings } from './settings.js';
@@ -25,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
     return 2;
   }
-  if (options.install) await installDebianPackages(options.clients);
+  if (options.install) await installMissingPackages(options.clients);
   if (options.clients.some(({ needs }) => needs.npm)) await installNpmPackages();
   const missing = await missingFor(options.clients);
   const verdicts: ClientVerdict[] = [...missing].map(([client, what]) => notInstalled(client.name, what));

@@ -26,10 +26,7 @@ export async function ensureProgram(program: DebianProgram): Promise<string> {
     throw new Error(`${needed}: run "sudo apt-get install ${program.package}" and start again`);
   }
   process.stderr.write(`pgveil: ${needed}; installing Debian's package "${program.package}" …\n`);
-  await withoutServiceStart(async () => {
-    await aptGet('update');
-    await aptGet('install', '-y', '--no-install-recommends', program.package);
-  });
+  await installDebianPackages([program.package]);
   const installed = findExecutable(program.executable);
   if (installed === undefined) {
     throw new Error(
@@ -38,6 +35,14 @@ export async function ensureProgram(program: DebianProgram): Promise<string> {
   }
   process.stderr.write(`pgveil: installed ${installed}\n`);
   return installed;
+}
+
+/** Installs packages as root, without starting their services. Progress goes to stderr. */
+export async function installDebianPackages(names: readonly string[]): Promise<void> {
+  await withoutServiceStart(async () => {
+    await aptGet('update');
+    await aptGet('install', '-y', '--no-install-recommends', ...names);
+  });
 }
 
 /** The first file of that name on the PATH that may be executed. */
