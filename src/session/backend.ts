@@ -11,6 +11,7 @@ import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
 import { parameterStatus } from '../wire/messages/parameter-status.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
+import { ProtocolViolation } from '../wire/protocol-violation.js';
 import { type Answer, currentRun } from './answers.js';
 import { failedRuns, withdraw } from './failed-answers.js';
 import { described, shownBy } from './result-guard.js';
@@ -195,7 +196,8 @@ export class Backend implements FrameSink {
     if (this.to.governed) {
       const shown = shownBy(head, state);
       // FAIL-CLOSED: a result that belongs to no planned statement is not shown.
-      if (shown?.facts === undefined) throw new Error('the server described a result that was not asked for');
+      if (shown?.facts === undefined)
+        throw new ProtocolViolation('the server described a result that was not asked for');
       const field = shown.decision === 'observe' ? undefined : findForbiddenField(frame, shown.facts);
       if (field !== undefined) {
         this.to.guardTripped(field);
@@ -224,7 +226,7 @@ export class Backend implements FrameSink {
     if (fatal) this.to.serverEnded();
     // FAIL-CLOSED: such an error would leave the server skipping messages that the queue expects answers for.
     else if (head === undefined && this.to.governed)
-      throw new Error('the server reported an error that belongs to no message');
+      throw new ProtocolViolation('the server reported an error that belongs to no message');
     const run = head?.kind === 'parse' ? head.run : currentRun(head);
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
     const refusal = this.to.governed ? valueRefusal(frame) : undefined;
@@ -288,7 +290,7 @@ export class Backend implements FrameSink {
    * one another. An exempt one is only followed for its audit, so it goes on.
    */
   private outOfTurn(what: string): 'pass' {
-    if (this.to.governed) throw new Error(what);
+    if (this.to.governed) throw new ProtocolViolation(what);
     return 'pass';
   }
 }

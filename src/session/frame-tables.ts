@@ -1,6 +1,6 @@
 /** Which messages each kind of session looks at, in each direction. Shared by all sessions of a listener. */
 import { backendTable, type FrameTable, frontendTable } from '../wire/frame-table.js';
-import type { BackendKind, FrontendKind } from '../wire/message-types.js';
+import { type BackendKind, backendTypes, type FrontendKind } from '../wire/message-types.js';
 import type { SessionLimits } from './ports.js';
 
 const everyRequest = [
@@ -37,11 +37,56 @@ const everyAnswer = [
   'portal-suspended',
 ] as const satisfies readonly BackendKind[];
 
+/** Of governed sessions every message is checked, save for the rows themselves. */
+const checkedAnswer = [
+  ...everyAnswer,
+  'copy-done',
+  'parameter-description',
+] as const satisfies readonly BackendKind[];
+
+/** FAIL-CLOSED: an authentication request in the middle of a session would ask the client for its password. */
+const neverInSession = [
+  'authentication',
+  'backend-key-data',
+  'copy-both-response',
+  'function-call-response',
+  'negotiate-protocol-version',
+] as const satisfies readonly BackendKind[];
+
+/** What a server sends before the first ReadyForQuery (PostgreSQL manual, 54.2.1 Start-up). */
+const atLogIn = [
+  'authentication',
+  'backend-key-data',
+  'error-response',
+  'negotiate-protocol-version',
+  'notice-response',
+  'parameter-status',
+  'ready-for-query',
+] as const satisfies readonly BackendKind[];
+
+/** What answers the proxy's own Query, and what may come at any time. */
+const atProbe = [
+  'command-complete',
+  'data-row',
+  'error-response',
+  'notice-response',
+  'notification-response',
+  'parameter-status',
+  'ready-for-query',
+  'row-description',
+] as const satisfies readonly BackendKind[];
+
+function allBut(kinds: readonly BackendKind[]): readonly BackendKind[] {
+  return (Object.keys(backendTypes) as BackendKind[]).filter((kind) => !kinds.includes(kind));
+}
+
 /** PQ_SMALL_MESSAGE_LIMIT (src/include/libpq/libpq.h) bounds what the server takes for short messages. */
 const SMALL_MESSAGE_BYTES = 10_000;
 /** PG_MAX_AUTH_TOKEN_LENGTH (src/include/libpq/auth.h). */
 const AUTH_TOKEN_BYTES = 65_535;
 const SERVER_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** Nobody has proved anything yet; libpq takes no more than 30,000 bytes there (PQconnectPoll in fe-connect.c). */
+const LOG_IN_MESSAGE_BYTES = 128 * 1024;
 
 export interface FrameTables {
   readonly governedFrontend: FrameTable;
@@ -49,8 +94,9 @@ export interface FrameTables {
   readonly rawFrontend: FrameTable;
   readonly loginBackend: FrameTable;
   readonly probeBackend: FrameTable;
-  readonly statementsBackend: FrameTable;
-  /** As statementsBackend, while rows are counted against a limit. */
+  readonly exemptBackend: FrameTable;
+  readonly governedBackend: FrameTable;
+  /** As governedBackend, while rows are counted against a limit. */
   readonly meteredBackend: FrameTable;
   readonly rawBackend: FrameTable;
 }
@@ -74,25 +120,31 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
       ...(governed && { discardOversized: ['query', 'parse'] as const, metered: ['copy-data'] as const }),
       maxLength,
     });
-  const backend = (interest: readonly BackendKind[]): FrameTable =>
-    backendTable({ interest, maxInterestingBytes: SERVER_MESSAGE_BYTES });
+  const backend = (interest: readonly BackendKind[], refused: readonly BackendKind[] = []): FrameTable =>
+    backendTable({ interest, maxInterestingBytes: SERVER_MESSAGE_BYTES, refused });
   return {
     governedFrontend: frontend(limits.statementBytes, true),
     exemptFrontend: frontend(maxLength, false),
     rawFrontend: frontendTable({ interest: ['terminate'], maxInterestingBytes: 0, maxLength }),
-    loginBackend: backend([
-      'authentication',
-      'error-response',
-      'negotiate-protocol-version',
-      'ready-for-query',
-      'parameter-status',
-    ]),
-    probeBackend: backend([...everyAnswer, 'data-row']),
-    statementsBackend: backend(everyAnswer),
+    loginBackend: backendTable({
+      interest: [
+        'authentication',
+        'error-response',
+        'negotiate-protocol-version',
+        'ready-for-query',
+        'parameter-status',
+      ],
+      maxInterestingBytes: LOG_IN_MESSAGE_BYTES,
+      refused: allBut(atLogIn),
+    }),
+    probeBackend: backend(atProbe, allBut(atProbe)),
+    exemptBackend: backend(everyAnswer),
+    governedBackend: backend(checkedAnswer, neverInSession),
     meteredBackend: backendTable({
-      interest: [...everyAnswer, 'copy-done'],
+      interest: checkedAnswer,
       maxInterestingBytes: SERVER_MESSAGE_BYTES,
       metered: ['data-row', 'copy-data'],
+      refused: neverInSession,
     }),
     rawBackend: backend(['ready-for-query', 'error-response', 'command-complete']),
   };

@@ -10,6 +10,7 @@ import { encodeFrontend } from '../wire/frontend-message.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { dataRow } from '../wire/messages/data-row.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
+import { requireWellFormed } from '../wire/well-formed.js';
 import type { Negotiation } from './negotiation.js';
 import { parseSearchPath } from '../enforce/search-path.js';
 
@@ -72,6 +73,7 @@ export class LoginBackend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
+    requireWellFormed(frame);
     if (messageType === server['negotiate-protocol-version']) return [this.negotiation.answered(frame)];
     const negotiated = this.negotiation.accepted();
     const verdict = this.own(messageType, frame);
@@ -129,6 +131,7 @@ export class ProbeBackend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
+    requireWellFormed(frame);
     if (messageType === server['parameter-status']) return 'pass';
     if (messageType === server['data-row']) {
       const { values } = dataRow.decode(openFrame(frame, 'data-row'));

@@ -25,6 +25,7 @@ import { RowLimiter } from './row-limiter.js';
 import { RawBackend, RawFrontend } from './raw.js';
 import type { SessionReports } from './session-reports.js';
 import { SessionState } from './session-state.js';
+import { StrictAnswers } from './strict-answers.js';
 import { RunLedger } from './statement-run.js';
 import { TextDescriptions } from './text-descriptions.js';
 import { TextPlanner } from './text-planner.js';
@@ -220,7 +221,7 @@ export class MessageFlow {
     this.state = state;
     // The probe's row is not a statement's.
     this.upstreamFramer.takeCount(backendTypes['data-row']);
-    this.upstreamFramer.useTable(to.tables.statementsBackend);
+    this.upstreamFramer.useTable(governed ? to.tables.governedBackend : to.tables.exemptBackend);
     const backend = new Backend({
       governed,
       state,
@@ -252,9 +253,9 @@ export class MessageFlow {
       windows: to.rowWindows,
       toUpstream: (buffer) => to.toUpstream.add(buffer),
       meterRows: (on) =>
-        this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.statementsBackend),
+        this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.governedBackend),
     });
-    this.upstreamSink = governed ? limiter : backend;
+    this.upstreamSink = governed ? new StrictAnswers(limiter, state) : backend;
     this.clientSink = frontend({
       limiter,
       ports: to.ports,

@@ -12,7 +12,8 @@ export interface CommandTag {
 export function parseCommandTag(tag: ByteString): CommandTag {
   const space = tag.lastIndexOf(' ');
   const last = tag.slice(space + 1);
-  if (space < 0 || !/^\d+$/.test(last)) return { command: tag, rows: undefined };
+  // Counts are 64 bits wide (BuildQueryCompletionString in src/backend/tcop/cmdtag.c); a longer one is no number.
+  if (space < 0 || !/^\d{1,20}$/.test(last)) return { command: tag, rows: undefined };
   const command = tag.slice(0, space);
   return { command: command.replace(/^INSERT \d+$/, 'INSERT'), rows: Number(last) };
 }

@@ -10,7 +10,7 @@ import {
   frontendTypes,
 } from './message-types.js';
 
-/** The type byte does not exist in this direction. */
+/** The type byte does not exist in this direction, or cannot come here. */
 export const UNKNOWN = 0;
 /** The message streams through unassembled. */
 export const HOP = 1;
@@ -42,6 +42,8 @@ export interface FrameTableOptions<K> {
   readonly discardOversized?: readonly K[];
   /** Kinds outside the interest set of which each message must be allowed. */
   readonly metered?: readonly K[];
+  /** Kinds that cannot come where the table is used: as fatal as a type byte that does not exist. */
+  readonly refused?: readonly K[];
   /** Largest length word; default as the server's. */
   readonly maxLength?: number;
 }
@@ -86,6 +88,7 @@ function buildTable<K extends string>(
     action[types[kind]] = SHOW_OR_DISCARD;
   }
   for (const kind of options.metered ?? []) action[types[kind]] = METERED;
+  for (const kind of options.refused ?? []) action[types[kind]] = UNKNOWN;
   const maxLength = options.maxLength ?? defaultMaxLength;
   // The framer reads the length word as a signed 32-bit number, as the protocol defines it.
   if (maxLength < 4 || maxLength > 0x7fffffff)
