@@ -11,7 +11,7 @@ export interface Setting {
 }
 
 export const settings: readonly Setting[] = [
-  { name: 'direct', short: 'D', direct: true, role: 'exempt', transport: 'plain' },
+  { name: 'direct', short: 'D', direct: true, role: 'exempt', transport: 'tls' },
   { name: 'exempt plain', short: 'EP', direct: false, role: 'exempt', transport: 'plain' },
   { name: 'governed plain', short: 'GP', direct: false, role: 'governed', transport: 'plain' },
 ];

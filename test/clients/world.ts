@@ -6,6 +6,7 @@ import pg from 'pg';
 import type { PostgresVersion } from '../../src/cli/launch/postgres-binaries.js';
 import { startPostgres, type PostgresServer } from '../../src/cli/launch/postgres.js';
 import { startRedis } from '../../src/cli/launch/redis.js';
+import { makeCertificates } from '../support/certificates.js';
 import { startPgveil } from './pgveil-process.js';
 import type { ClientEnvironment, Endpoint, Setting } from './settings.js';
 
@@ -33,7 +34,15 @@ export async function startWorld(version: PostgresVersion): Promise<World> {
     stops.push(() => rm(folder, { recursive: true, force: true }));
     const userHome = join(folder, 'home');
     await mkdir(userHome);
-    const [server, redis] = await Promise.all([startPostgres({ version }), startRedis()]);
+    const certificates = await makeCertificates();
+    stops.push(() => {
+      certificates.remove();
+      return Promise.resolve();
+    });
+    const [server, redis] = await Promise.all([
+      startPostgres({ version, tls: certificates.server }),
+      startRedis(),
+    ]);
     stops.push(
       () => server.stop(),
       () => redis.stop(),
@@ -49,8 +58,12 @@ export async function startWorld(version: PostgresVersion): Promise<World> {
     });
     stops.push(() => plain.stop());
 
-    const endpointOf = (setting: Setting): Endpoint =>
-      setting.direct ? { host: server.host, port: server.port } : { host: '127.0.0.1', port: plain.port };
+    const endpointOf = (setting: Setting): Endpoint => ({
+      // By name: node's drivers verify no certificate against an address.
+      host: 'localhost',
+      port: setting.direct ? server.port : plain.port,
+      ...(setting.transport === 'tls' ? { ca: certificates.ca.files.cert } : {}),
+    });
     return {
       version,
       async database(client) {

@@ -6,12 +6,15 @@ import { encrypted, equal, login, notAvailable, ssl } from './report.mjs';
 export const clientSettings = { ...login, ssl, enableChannelBinding: encrypted };
 
 const mechanisms = new WeakMap();
-const { sendSASLInitialResponseMessage } = pg.Connection.prototype;
-// The driver says nowhere which mechanism it chose, so what it sends is looked at.
-pg.Connection.prototype.sendSASLInitialResponseMessage = function (mechanism, response) {
-  mechanisms.set(this, mechanism);
-  sendSASLInitialResponseMessage.call(this, mechanism, response);
-};
+/** The driver says nowhere which mechanism it chose, so what it sends is looked at. pg-promise brings a node-postgres of its own. */
+export function watchMechanisms(Connection) {
+  const { sendSASLInitialResponseMessage } = Connection.prototype;
+  Connection.prototype.sendSASLInitialResponseMessage = function (mechanism, response) {
+    mechanisms.set(this, mechanism);
+    sendSASLInitialResponseMessage.call(this, mechanism, response);
+  };
+}
+watchMechanisms(pg.Connection);
 
 export function assertEncrypted(client) {
   if (!encrypted) notAvailable('no TLS in this setting');

@@ -1,9 +1,11 @@
+import pg from 'pg';
 import pgPromise from 'pg-promise';
 import QueryStream from 'pg-query-stream';
-import { clientSettings } from './driver.mjs';
+import { clientSettings, watchMechanisms } from './driver.mjs';
 import { tryLibrary } from './library.mjs';
 
 const pgp = pgPromise();
+if (pgp.pg.Connection !== pg.Connection) watchMechanisms(pgp.pg.Connection);
 const db = pgp({ ...clientSettings, max: 2 });
 const on = (tx) => tx ?? db;
 
