@@ -13,6 +13,7 @@ import { parse as parseCodec } from '../wire/messages/parse.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import type { Answer } from './answers.js';
 import { awaitsNames } from './effects.js';
+import { CopyStretch } from './copy-stretch.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { closeStatementFrame, describePortalFrame, parseFrame, queryFrame } from './messages.js';
 import { isOwnName } from './own-names.js';
@@ -58,6 +59,7 @@ export class GovernedFrontend implements FrameSink {
   private readonly state: SessionState;
   private readonly starts: StatementStarts;
   private readonly refuse: Refuser;
+  private readonly copy: CopyStretch;
 
   constructor(to: GovernedPorts) {
     this.to = to;
@@ -66,6 +68,7 @@ export class GovernedFrontend implements FrameSink {
       to.limiter.refusal(facts, source, to.planner.rowLimits()),
     );
     this.refuse = new Refuser(to.state, to.ledger);
+    this.copy = new CopyStretch(to.state);
   }
 
   bytes(buffer: Buffer): void {
@@ -76,6 +79,7 @@ export class GovernedFrontend implements FrameSink {
   allows(): boolean {
     if (this.to.limiter.copyAhead && !this.state.copyIn && !this.state.failed)
       throw new ProtocolViolation('COPY data came before the server asked for it');
+    this.copy.goesOn();
     return true;
   }
 
@@ -92,8 +96,13 @@ export class GovernedFrontend implements FrameSink {
     if (verdict !== 'hold') {
       this.to.planner.forget();
       this.starts.release();
+      this.copy.release();
     }
     return verdict;
+  }
+
+  late(): Buffer | undefined {
+    return this.copy.late();
   }
 
   private take(messageType: number, frame: Buffer): Verdict {
@@ -103,12 +112,12 @@ export class GovernedFrontend implements FrameSink {
       return 'stop';
     }
     if (state.copyAwaited !== undefined) return this.waitForAnswers();
-    // The server ignores both while it reads COPY data (CopyGetData in src/backend/commands/copyfromparse.c), and so
-    // sends no ReadyForQuery for them.
-    if (state.copyIn && (messageType === type.sync || messageType === type.flush)) return 'drop';
-    // The server itself ends the session there. Held back for answers, the message would wait for ever.
-    if (state.copyIn && !COPY_END.has(messageType))
-      throw new ProtocolViolation('a message that is not of COPY came while the server reads COPY data');
+    if (state.copyIn && !COPY_END.has(messageType)) {
+      // FAIL-CLOSED: a counted Query went as other messages, and the server would not answer in the client's terms.
+      if (this.to.limiter.busy && messageType !== type.sync && messageType !== type.flush)
+        throw new ProtocolViolation('a message that is not of COPY came while the server reads COPY data');
+      return this.copy.message(messageType);
+    }
     // ignore_till_sync in src/backend/tcop/postgres.c: nothing but Sync is read after an error.
     if (state.answers.skipping && messageType !== type.sync) return 'drop';
     if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
@@ -133,6 +142,7 @@ export class GovernedFrontend implements FrameSink {
         return 'pass';
       case type['copy-done']:
       case type['copy-fail']:
+        this.copy.goesOn();
         // Outside of COPY the server ignores both. Otherwise its end, or that of another COPY in the same text, comes next.
         if (state.copyIn) state.copyAwaited = state.answers.head;
         // Of a Query that was sent as an Execute the server keeps the answer until it is asked.

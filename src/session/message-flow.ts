@@ -78,6 +78,7 @@ export class MessageFlow {
   private ledger: RunLedger | undefined;
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
+  private governed: GovernedFrontend | undefined;
 
   /** Begins with the log-in: the StartupMessage is on its way to the server. */
   constructor(to: MessageFlowPorts) {
@@ -86,6 +87,7 @@ export class MessageFlow {
     this.isRaw = rule.exempt && rule.audit === 'connections';
     const resumeClient = (): void => {
       this.clientFramer.resume(this.clientSink);
+      this.sendLate();
     };
     const resumeUpstream = (): void => {
       this.upstreamFramer.resume(this.upstreamSink);
@@ -117,6 +119,7 @@ export class MessageFlow {
   fromClient(bytes: Buffer): void {
     this.raw?.noteRequest();
     this.clientFramer.push(bytes, this.clientSink);
+    this.sendLate();
   }
 
   fromUpstream(bytes: Buffer): void {
@@ -151,7 +154,16 @@ export class MessageFlow {
 
   /** An answer may be what a held message of the client waits for. */
   private resumeAnswered(): void {
-    if (this.clientFramer.held && !this.clientHold.isWaiting) this.clientFramer.resume(this.clientSink);
+    this.sendLate();
+    if (!this.clientFramer.held || this.clientHold.isWaiting) return;
+    this.clientFramer.resume(this.clientSink);
+    this.sendLate();
+  }
+
+  /** What the order of COPY has the proxy send itself, behind what went before. */
+  private sendLate(): void {
+    const late = this.governed?.late();
+    if (late !== undefined) this.to.toUpstream.add(late);
   }
 
   /** The server has taken the log-in, so the user is who the client says. */
@@ -206,7 +218,10 @@ export class MessageFlow {
     const { identities, rule, ports } = this.to;
     const state = new SessionState({ ...this.to.claims, path: result.searchPath });
     const planner = new TextPlanner(ports, rule, identities, state, this.clientHold);
-    this.beginStatements(state, ledger, (to) => new GovernedFrontend({ ...to, planner }));
+    this.beginStatements(state, ledger, (to) => {
+      this.governed = new GovernedFrontend({ ...to, planner });
+      return this.governed;
+    });
     return 'pass';
   }
 
