@@ -1,13 +1,13 @@
-/** Policies that nothing can be started with. */
+/** Policies or certificates that nothing can be started with. */
 import type { PolicyProblem } from '../policy/types.js';
 
-/** The policies cannot be used, so there is nothing to start with. */
+/** Something that the configuration names cannot be used, so there is nothing to start with. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly problems: readonly PolicyProblem[];
 
-  constructor(problems: readonly PolicyProblem[]) {
-    super(`the policies have ${problems.length} problems`);
+  constructor(problems: readonly PolicyProblem[], where: 'the policies' | 'TLS' = 'the policies') {
+    super(`${problems.length} problems with ${where}`);
     this.problems = problems;
   }
 }

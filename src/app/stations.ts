@@ -17,6 +17,7 @@ import type { Places } from '../session/places.js';
 import { defaultSqlLimits } from '../sql/limits.js';
 import { openParser } from '../sql/parse.js';
 import { createBinder } from './binder.js';
+import { EncryptionKeeper, loadEncryption } from './encryption.js';
 import { openListener } from './open-listener.js';
 import { PolicyError } from './policy-error.js';
 import { PolicyKeeper, type Bound } from './policy-keeper.js';
@@ -70,6 +71,9 @@ export async function startStations(config: Config, options: StationOptions): Pr
   const { logger } = options;
   const loaded = loadPolicies(config.policies);
   if (!loaded.ok) throw new PolicyError(loaded.problems);
+  const encryption = loadEncryption(config);
+  if (!encryption.ok) throw new PolicyError(encryption.problems, 'TLS');
+  const keys = new EncryptionKeeper(encryption.encryption);
 
   // What has started is stopped in the opposite order, at the end and when a later part cannot start.
   const stops: (() => Promise<void>)[] = [];
@@ -145,6 +149,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
       audit,
       observer: sessionObserver(metrics),
       logger,
+      encryption: keys,
       policyIdentity: () => keeper.policies,
       matchSession: (who) => keeper.policies.matchSession(who),
       contextFor: (database) => keeper.contextFor(database),
@@ -178,7 +183,18 @@ export async function startStations(config: Config, options: StationOptions): Pr
         endSessions = () => listener.shutDown();
         return listener;
       },
-      prepareReload: () => policyReload(config.policies, { catalogs, keeper, news }),
+      async prepareReload() {
+        const prepared = await policyReload(config.policies, { catalogs, keeper, news });
+        const again = loadEncryption(config);
+        return {
+          ...prepared,
+          problems: again.ok ? prepared.problems : [...prepared.problems, ...again.problems],
+          commit() {
+            prepared.commit();
+            if (again.ok) keys.put(again.encryption);
+          },
+        };
+      },
       noteDdl: (database) => {
         catalogs.noteDdl(database);
       },

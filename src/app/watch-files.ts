@@ -11,12 +11,21 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Calls back once after each change, when two looks in a row saw the same: an editor may still be writing. */
-export function watchFiles(folder: string, intervalMs: number, changed: () => void): FileWatch {
-  let reported = fingerprint(folder);
+/**
+ * Calls back once after each change, when two looks in a row saw the same: an editor may still be writing.
+ * @param others - files outside the folder, of any kind
+ */
+export function watchFiles(
+  folder: string,
+  intervalMs: number,
+  changed: () => void,
+  others: readonly string[] = [],
+): FileWatch {
+  const look = (): string => [fingerprint(folder), ...others.map((path) => factsOf(path, path))].join('\n');
+  let reported = look();
   let previous = reported;
   const timer = setInterval(() => {
-    const now = fingerprint(folder);
+    const now = look();
     if (now === previous && now !== reported) {
       reported = now;
       changed();
@@ -37,12 +46,18 @@ function fingerprint(folder: string): string {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(ya?ml|json)$/.test(name))
       .sort()
-      .map((name) => {
-        const facts = statSync(join(folder, name), { throwIfNoEntry: false });
-        return facts === undefined ? `${name} gone` : `${name} ${facts.ino} ${facts.size} ${facts.mtimeMs}`;
-      })
+      .map((name) => factsOf(name, join(folder, name)))
       .join('\n');
   } catch {
     return '';
+  }
+}
+
+function factsOf(name: string, path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${name} ${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return `${name} gone`;
   }
 }

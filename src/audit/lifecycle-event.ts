@@ -2,7 +2,7 @@
  * Builds the events that belong to no statement: sessions opened and closed, failed log-ins, guard trips, policy loads.
  * Same draft, same fields as a statement's event, so that a reader needs one shape only.
  */
-import type { LifecycleEvent } from './types.js';
+import type { LifecycleEvent, SessionIdentity } from './types.js';
 import { canonicalJson, canonicalString } from './canonical.js';
 import type { EventDraft } from './chain.js';
 import {
@@ -37,6 +37,7 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
       return {
         activity: { id: activity.connect, name: 'Connect' },
         session: fragmentsOfSession(event.session),
+        statusDetail: encryptionDetail(event.session),
       };
     case 'session-close':
       return {
@@ -77,6 +78,13 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
           event.result === 'loaded' ? undefined : `last good policy kept; ${event.problems} problems found`,
       };
   }
+}
+
+function encryptionDetail({ encryption }: SessionIdentity): string | undefined {
+  if (encryption === undefined) return undefined;
+  const { client = 'not encrypted', upstream = 'not encrypted', certificate } = encryption;
+  const shown = certificate === undefined ? '' : `, client certificate ${certificate}`;
+  return `client leg ${client}, server leg ${upstream}${shown}`;
 }
 
 function base(uid: string, time: number): Omit<EventParts, 'text' | 'session'> {

@@ -14,6 +14,16 @@ export interface SessionIdentity {
   readonly purpose: string | undefined;
   readonly legalBasis: string | undefined;
   readonly policy: { readonly name: string; readonly version: string };
+  /** Known once the log-in has succeeded. */
+  readonly encryption?: SessionEncryption;
+}
+
+/** TLS versions, such as `TLSv1.3`; undefined: that leg is in the clear. */
+export interface SessionEncryption {
+  readonly client: string | undefined;
+  readonly upstream: string | undefined;
+  /** SHA-256 of the client's certificate, if it has shown one that is valid. */
+  readonly certificate: string | undefined;
 }
 
 export interface StatementRecord {

@@ -3,6 +3,7 @@
  * yet. A promise in a config that nothing keeps would be worse than an error.
  */
 import { z } from 'zod';
+import { listenTlsSchema, upstreamTlsSchema } from './tls-schema.js';
 import { parseByteSize, parseDuration } from './units.js';
 
 const duration = (fallback: string) =>
@@ -26,13 +27,6 @@ const byteSize = (fallback: string, most: number) =>
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1);
 
-/** FAIL-CLOSED: `prefer` too, since it promises encryption wherever the other side can, and there is none yet. */
-const noTls = z.strictObject({
-  mode: z.literal('disable', {
-    error: 'TLS comes with a later release; put mode: disable, and keep both legs inside a trusted network',
-  }),
-});
-
 const url = (...schemes: string[]): z.ZodString =>
   z.string().refine(
     (text) => {
@@ -47,10 +41,10 @@ const url = (...schemes: string[]): z.ZodString =>
 
 export const configSchema = z.strictObject({
   listen: z
-    .strictObject({ host: host.default('127.0.0.1'), port: port.default(6432), tls: noTls.optional() })
+    .strictObject({ host: host.default('127.0.0.1'), port: port.default(6432), tls: listenTlsSchema.optional() })
     .prefault({}),
   upstream: z
-    .strictObject({ host: host.default('127.0.0.1'), port: port.min(1).default(5432), tls: noTls.optional() })
+    .strictObject({ host: host.default('127.0.0.1'), port: port.min(1).default(5432), tls: upstreamTlsSchema.optional() })
     .prefault({}),
   auth: z
     .strictObject({

@@ -10,6 +10,8 @@ import type { RefusalCode } from '../enforce/types.js';
 export type SessionErrorCode =
   | 'session-unmatched'
   | 'tls-required'
+  | 'tls-handshake'
+  | 'client-certificate'
   | 'auth-timeout'
   | 'auth-failed'
   | 'too-many-connections'
@@ -22,6 +24,7 @@ export type SessionErrorCode =
   | 'replication-not-allowed'
   | 'function-call-not-allowed'
   | 'upstream-unreachable'
+  | 'upstream-tls'
   | 'upstream-lost'
   | 'protocol-violation'
   | 'message-too-large'
@@ -154,6 +157,20 @@ export const errorCatalog = {
     'info',
     'connect with sslmode=require or stricter',
   ),
+  'tls-handshake': fatal(
+    '08P01',
+    'tls_handshake',
+    'login-failed',
+    'info',
+    "the client is told by TLS alone; the log says what failed: versions, the protocol's name, or the client's distrust",
+  ),
+  'client-certificate': fatal(
+    '28000',
+    'client_certificate',
+    'login-failed',
+    'warn',
+    'connect with sslcert and sslkey of a certificate in date that listen.tls.client_ca has signed',
+  ),
   'auth-timeout': fatal('08006', 'timeout', 'login-failed', 'info', 'log in within limits.auth_timeout'),
   'auth-failed': fatal(
     '28P01',
@@ -232,6 +249,13 @@ export const errorCatalog = {
     'login-failed',
     'error',
     'check that the database runs and that upstream.host and upstream.port are right',
+  ),
+  'upstream-tls': fatal(
+    '08006',
+    'upstream_tls',
+    'login-failed',
+    'error',
+    "check upstream.tls against the database server's certificate and pg_hba.conf; the log says what failed",
   ),
   'upstream-lost': fatal(
     '08006',

@@ -1,17 +1,37 @@
 /**
  * One TCP connection as the session sees it: chunks in, lists of buffers out, reading switched on and off.
- * It owns the socket and its read buffer and knows nothing of messages. TLS can stand behind the same interface.
+ * It owns the socket and its read buffer and knows nothing of messages. From startTls on the same interface carries what
+ * TLS carries.
  */
 import net from 'node:net';
+import type tls from 'node:tls';
 import { ReadBuffer } from './read-buffer.js';
+import type { ChannelTls } from './tls/facts.js';
 
 export interface ChannelEvents {
   /** A view of the read buffer, valid during the call and while a write of it is pending. */
   chunk(bytes: Buffer): void;
   /** Everything written has left. */
   drained(): void;
-  /** Once. The peer has ended, or the connection broke with `error`. */
+  /** Once. The peer has ended, or the connection broke with `error`: a TlsHandshakeFailure if that is what failed. */
   closed(error: Error | undefined): void;
+  /** The handshake that startTls began is done. */
+  secured?(tls: ChannelTls): void;
+}
+
+/** Makes TLS out of a connected socket: the one side that we play, with its certificates. Calls back once. */
+export type TlsHandshake = (
+  raw: net.Socket,
+  result: {
+    secured(socket: tls.TLSSocket, facts: ChannelTls): void;
+    /** In OpenSSL's words or ours, without anything of the peer's. */
+    failed(reason: string): void;
+  },
+) => void;
+
+/** The connection ended before it was encrypted. */
+export class TlsHandshakeFailure extends Error {
+  override readonly name = 'TlsHandshakeFailure';
 }
 
 export interface Channel {
@@ -26,7 +46,18 @@ export interface Channel {
   end(): void;
   destroy(): void;
   readonly remote: { readonly address: string; readonly port: number };
+  /**
+   * From here on the connection is TLS, and nothing may be written until `secured`.
+   * @param received - what the peer has sent of the handshake already
+   */
+  startTls(handshake: TlsHandshake, received?: Buffer): void;
+  /** TLS was begun, and is not there yet (or has failed). */
+  readonly handshaking: boolean;
+  /** Undefined: the connection is not encrypted. */
+  readonly tls: ChannelTls | undefined;
 }
+
+const nothing = Buffer.alloc(0);
 
 /** How long the last bytes of a closing connection may take. */
 const LINGER_MS = 2000;
@@ -48,7 +79,10 @@ class SocketChannel implements Channel {
   private reading = true;
   private closed = false;
   private lent = false;
-  private readonly socket: net.Socket;
+  handshaking = false;
+  tls: ChannelTls | undefined;
+  /** The TCP socket, and once it is encrypted the TLS socket in front of it. */
+  private socket: net.Socket;
   private readonly events: ChannelEvents;
 
   constructor(socket: net.Socket, events: ChannelEvents) {
@@ -57,10 +91,45 @@ class SocketChannel implements Channel {
     this.remote = { address: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
-    socket.on('drain', () => events.drained());
+    this.listen(socket);
+  }
+
+  private listen(socket: net.Socket): void {
+    socket.on('drain', () => this.events.drained());
     socket.on('end', () => this.close(undefined));
     socket.on('error', (error) => this.close(error));
     socket.on('close', () => this.close(undefined));
+  }
+
+  startTls(handshake: TlsHandshake, received: Buffer = nothing): void {
+    const raw = this.socket;
+    this.handshaking = true;
+    raw.pause();
+    // The one way to hand on what was read already; copied, since the read buffer is read into again.
+    if (received.length > 0) raw.unshift(Buffer.from(received));
+    handshake(raw, {
+      secured: (socket, facts) => {
+        if (this.closed) {
+          socket.destroy();
+          return;
+        }
+        this.handshaking = false;
+        this.tls = facts;
+        raw.removeAllListeners('drain').removeAllListeners('end');
+        this.socket = socket;
+        this.listen(socket);
+        // Memory of its own for each chunk, so none of it is ever lent (INVARIANT no-overwritten-write).
+        socket.on('data', (bytes: Buffer) => {
+          if (!this.closed) this.events.chunk(bytes);
+        });
+        if (!this.reading) socket.pause();
+        this.events.secured?.(facts);
+      },
+      failed: (reason) => {
+        this.close(new TlsHandshakeFailure(reason));
+        this.destroy();
+      },
+    });
   }
 
   /** Called by the socket for each read; false stops reading. */
@@ -76,7 +145,8 @@ class SocketChannel implements Channel {
   }
 
   write(buffers: readonly Buffer[]): void {
-    if (this.closed || buffers.length === 0 || this.socket.destroyed) return;
+    // In a handshake nothing may be said: it would go out in the clear, or wait for a peer that never comes.
+    if (this.closed || this.handshaking || buffers.length === 0 || this.socket.destroyed) return;
     if (buffers.length === 1) {
       this.socket.write(buffers[0]!);
       return;
@@ -99,6 +169,8 @@ class SocketChannel implements Channel {
   setReading(on: boolean): void {
     if (on === this.reading || this.closed) return;
     this.reading = on;
+    // The handshake reads for itself; `secured` takes up what was said meanwhile.
+    if (this.handshaking) return;
     if (on) this.socket.resume();
     else this.socket.pause();
   }
@@ -108,18 +180,26 @@ class SocketChannel implements Channel {
   }
 
   end(): void {
+    if (this.handshaking) {
+      this.destroy();
+      return;
+    }
     this.socket.end();
     setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    const { socket } = this;
+    // Node's TLS calls back in the middle of its own work on the socket below: closed under its feet, it crashes.
+    if (this.handshaking) setImmediate(() => socket.destroy());
+    else socket.destroy();
   }
 
   private close(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    this.events.closed(error);
+    const lost = this.handshaking && !(error instanceof TlsHandshakeFailure);
+    this.events.closed(lost ? new TlsHandshakeFailure('the connection ended in the handshake') : error);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Under which role, purpose and policy a session's statements are audited, now that a claim or a reload may change them. */
-import type { SessionIdentity } from '../audit/types.js';
+import type { SessionEncryption, SessionIdentity } from '../audit/types.js';
 import type { EnforceContext, SessionFacts } from '../enforce/types.js';
 import type { Ports } from './ports.js';
 
@@ -15,6 +15,11 @@ export class IdentityBook {
   constructor(login: SessionIdentity, ports: Ports) {
     this.current = login;
     this.ports = ports;
+  }
+
+  /** Told at the end of the log-in, before any statement. */
+  encrypted(encryption: SessionEncryption): void {
+    this.current = { ...this.current, encryption };
   }
 
   /** From here on statements run for these facts. */

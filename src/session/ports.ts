@@ -5,6 +5,8 @@
 import type { AuditPort } from '../audit/types.js';
 import type { EnforceContext, Planner, Refusal } from '../enforce/types.js';
 import type { SessionRule } from '../policy/types.js';
+import type { UpstreamTls } from './tls/client-handshake.js';
+import type { ServerTls } from './tls/server-handshake.js';
 
 export interface SessionLimits {
   /** Client connections at a time; one more gets 53300. */
@@ -73,12 +75,20 @@ export interface SessionLogger {
   error(fields: object, message: string): void;
 }
 
+/** Undefined: that leg is not encrypted. */
+export interface EncryptionPort {
+  client(): ServerTls | undefined;
+  upstream(): UpstreamTls | undefined;
+}
+
 export interface Ports {
   readonly planner: Planner;
   readonly audit: AuditPort;
   readonly observer: SessionObserver;
   readonly logger: SessionLogger;
   readonly upstream: { readonly host: string; readonly port: number };
+  /** Asked for each connection, since a reload brings other certificates. Absent: no leg is encrypted. */
+  readonly encryption?: EncryptionPort | undefined;
   readonly limits: SessionLimits;
   /** Name and version of the policy set in force, for the audit. */
   policyIdentity(): { readonly name: string; readonly version: string };

@@ -51,6 +51,21 @@ export class SessionReports {
     this.ports.logger.info({ reason: entry.reason, client: address }, 'a log-in was refused');
   }
 
+  /** Nobody has said yet who it is. */
+  handshakeFailed(reason: string, client: Claimant['client']): void {
+    const { sqlstate, reason: label } = errorCatalog['tls-handshake'];
+    this.ports.observer.authFailure(label);
+    this.ports.audit.lifecycle({
+      kind: 'login-failed',
+      user: '',
+      database: '',
+      client,
+      sqlstate,
+      reason: `TLS: ${reason}`,
+    });
+    this.ports.logger.info({ reason, client: client.address }, 'a TLS handshake with a client failed');
+  }
+
   /** The server has refused it. */
   rejected(sqlstate: string): void {
     this.ports.observer.authFailure(failureReason('auth-failed'));
@@ -88,6 +103,14 @@ export class SessionReports {
     this.ports.logger.error(
       { err: error, upstream: this.ports.upstream },
       'the database server cannot be reached',
+    );
+  }
+
+  upstreamNotEncrypted(reason: string): void {
+    this.ports.observer.upstreamError();
+    this.ports.logger.error(
+      { reason, upstream: this.ports.upstream },
+      'no encrypted connection to the database server could be made',
     );
   }
 

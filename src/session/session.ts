@@ -9,7 +9,7 @@ import type { RowWindows } from '../guard/row-windows.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
-import { adoptSocket, type Channel, connectChannel } from './channel.js';
+import { adoptSocket, type Channel, TlsHandshakeFailure } from './channel.js';
 import type { FrameTables } from './frame-tables.js';
 import { type Admitted, sessionIdentity } from './identity.js';
 import { IdentityBook } from './identity-book.js';
@@ -20,6 +20,7 @@ import { HeldPlaces, type Places } from './places.js';
 import type { Ports } from './ports.js';
 import { SessionReports } from './session-reports.js';
 import { type AdmittedLogin, type ConnectionCounts, StartupPhase } from './startup-phase.js';
+import { UpstreamConnection, UpstreamTlsFailure } from './upstream-connection.js';
 
 export interface SessionHost extends ConnectionCounts {
   readonly ports: Ports;
@@ -42,6 +43,7 @@ export class Session {
   private readonly host: SessionHost;
   private readonly ports: Ports;
   private readonly client: Channel;
+  private connection: UpstreamConnection | undefined;
   private upstream: Channel | undefined;
   private readonly toClient = new Outbox();
   private readonly toUpstream = new Outbox();
@@ -49,6 +51,8 @@ export class Session {
   private readonly reports: SessionReports;
   private readonly places: HeldPlaces;
   private readonly startup: StartupPhase;
+  /** From the admission on. */
+  private identities: IdentityBook | undefined;
   /** From the moment that the server is connected. */
   private flow: MessageFlow | undefined;
   private timer: NodeJS.Timeout;
@@ -67,13 +71,13 @@ export class Session {
     this.reports = new SessionReports(host.ports);
     this.places = new HeldPlaces(host.places);
     this.timer = setTimeout(
-      () => this.fatal('auth-timeout', 'the startup packet did not come in time'),
+      () => this.startupTimedOut(),
       this.ports.limits.startupTimeoutMs,
     );
     this.client = adoptSocket(socket, {
       chunk: (bytes) => this.guarded(() => this.fromClient(bytes)),
       drained: () => this.guarded(() => this.settle()),
-      closed: (error) => this.end(error === undefined ? 'client closed' : 'client connection lost'),
+      closed: (error) => this.guarded(() => this.clientClosed(error)),
     });
     this.toClient.attach(this.client);
     this.startup = this.beginStartup();
@@ -165,7 +169,13 @@ export class Session {
       counts: this.host,
       places: this.places,
       remote: this.client.remote,
+      tls: () => this.client.tls,
       toClient: (bytes) => this.toClient.add(bytes),
+      encrypt: (answer, handshake, received) => {
+        if (answer !== undefined) this.toClient.add(answer);
+        this.toClient.flush();
+        this.client.startTls(handshake, received);
+      },
       claimed: (who) => (this.reports.who = who),
       connecting: (purpose) => {
         this.phase = 'connecting';
@@ -183,30 +193,28 @@ export class Session {
     const { who, admission, context } = login;
     const identity = sessionIdentity(who, admission, context, this.ports);
     const identities = new IdentityBook(identity, this.ports);
+    this.identities = identities;
     this.reports.identities = identities;
-    const upstream = connectChannel(
-      this.ports.upstream,
-      {
-        chunk: (bytes) => this.guarded(() => this.fromUpstream(bytes)),
-        drained: () => this.guarded(() => this.settle()),
-        closed: (error) => this.guarded(() => this.upstreamClosed(error)),
-      },
-      () => this.guarded(() => this.connected(upstream, login, identities)),
-    );
-    this.upstream = upstream;
+    this.connection = new UpstreamConnection(this.ports.upstream, this.ports.encryption?.upstream(), {
+      opened: (channel) => this.guarded(() => this.connected(channel, login, identities)),
+      chunk: (bytes) => this.guarded(() => this.fromUpstream(bytes)),
+      drained: () => this.guarded(() => this.settle()),
+      closed: (error) => this.guarded(() => this.upstreamClosed(error)),
+    });
     this.client.setReading(false);
   }
 
   private connected(upstream: Channel, { admission, rest }: AdmittedLogin, identities: IdentityBook): void {
-    if (this.phase !== 'connecting') {
-      upstream.destroy();
-      return;
-    }
+    if (this.phase !== 'connecting' && this.phase !== 'log-in') return;
+    this.upstream = upstream;
     this.toUpstream.attach(upstream);
     this.toUpstream.add(admission.startup);
-    this.flow = this.beginFlow(admission, identities);
-    this.phase = 'log-in';
-    if (rest.length > 0) this.flow.fromClient(rest);
+    // The second time the server has heard nothing yet but a StartupMessage, so all the rest goes on as it was.
+    if (this.flow === undefined) {
+      this.flow = this.beginFlow(admission, identities);
+      this.phase = 'log-in';
+      if (rest.length > 0) this.flow.fromClient(rest);
+    }
     this.settle();
   }
 
@@ -237,11 +245,34 @@ export class Session {
     clearTimeout(this.timer);
     this.phase = 'ready';
     this.opened = true;
+    this.identities?.encrypted({
+      client: this.client.tls?.version,
+      upstream: this.upstream?.tls?.version,
+      certificate: this.client.tls?.clientCertificate?.fingerprint,
+    });
     this.reports.opened();
+  }
+
+  private startupTimedOut(): void {
+    if (this.client.handshaking) this.clientClosed(new TlsHandshakeFailure('the handshake took too long'));
+    else this.fatal('auth-timeout', 'the startup packet did not come in time');
+  }
+
+  private clientClosed(error: Error | undefined): void {
+    if (error instanceof TlsHandshakeFailure) {
+      if (this.phase === 'closed') return;
+      this.reports.handshakeFailed(error.message, this.client.remote);
+      this.end('TLS handshake failed');
+    } else this.end(error === undefined ? 'client closed' : 'client connection lost');
   }
 
   private upstreamClosed(error: Error | undefined): void {
     if (this.phase === 'closed') return;
+    if (error instanceof UpstreamTlsFailure) {
+      this.reports.upstreamNotEncrypted(error.message);
+      this.fatal('upstream-tls', 'no encrypted connection to the database server could be made');
+      return;
+    }
     if (this.phase === 'connecting') {
       this.reports.upstreamUnreachable(error);
       this.fatal('upstream-unreachable', 'the database server cannot be reached');
@@ -280,7 +311,7 @@ export class Session {
     clearTimeout(this.timer);
     this.flow?.interrupt();
     this.reports.closed(reason, this.opened);
-    this.upstream?.end();
+    this.connection?.end();
     this.client.end();
     this.places.leave();
     this.host.closed(this);

@@ -8,6 +8,10 @@ import type { CancelRequest } from '../wire/startup.js';
 import { relayCancel } from './cancel.js';
 import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
 import { unsupportedVersion } from './negotiation.js';
+import type { TlsHandshake } from './channel.js';
+import { encryptionProblem } from './tls/demands.js';
+import type { ChannelTls } from './tls/facts.js';
+import type { ServerTls } from './tls/server-handshake.js';
 import { type HeldPlaces, placeMessage, type PlaceAnswer } from './places.js';
 import type { Ports } from './ports.js';
 import { StartupPackets, type StartupMessageStep } from './startup-packets.js';
@@ -24,7 +28,11 @@ export interface StartupPorts {
   readonly counts: ConnectionCounts;
   readonly places: Pick<HeldPlaces, 'take'>;
   readonly remote: Claimant['client'];
+  /** Of the client's connection, as it is now. */
+  readonly tls: () => ChannelTls | undefined;
   toClient(bytes: Buffer): void;
+  /** Sends the answer, if there is one, and goes on with what comes inside of TLS. */
+  encrypt(answer: Buffer | undefined, handshake: TlsHandshake, received: Buffer): void;
   /** The StartupMessage says who this is; whether it is true is for the server to find out. */
   claimed(who: Claimant): void;
   /** The last packet is read, and what comes behind it waits for a connection to the server. */
@@ -51,10 +59,14 @@ export interface AdmittedLogin extends ClaimedLogin {
 
 export class StartupPhase {
   private readonly to: StartupPorts;
-  private readonly packets = new StartupPackets();
+  private readonly packets: StartupPackets;
+  /** In force when the connection came; a reload concerns the next one. */
+  private readonly serverTls: ServerTls | undefined;
 
   constructor(to: StartupPorts) {
     this.to = to;
+    this.serverTls = to.ports.encryption?.client();
+    this.packets = new StartupPackets(this.serverTls !== undefined);
   }
 
   /** Throws ProtocolViolation for anything malformed. */
@@ -65,6 +77,9 @@ export class StartupPhase {
         return;
       case 'answer':
         this.to.toClient(step.bytes);
+        return;
+      case 'encrypt':
+        this.to.encrypt(step.answer, this.serverTls!.handshake(step.answer === undefined), step.received);
         return;
       case 'cancel':
         this.cancel(step.request);
@@ -85,7 +100,7 @@ export class StartupPhase {
       this.to.end('too many cancel requests');
       return;
     }
-    relayCancel(ports.upstream, request, () => {
+    relayCancel(ports.upstream, ports.encryption?.upstream(), request, () => {
       counts.endCancel();
       this.to.end('cancel request');
     });
@@ -95,6 +110,11 @@ export class StartupPhase {
     const { ports, places, remote } = this.to;
     const who = claimantOf(message, remote);
     this.to.claimed(who);
+    const unsafe = encryptionProblem(this.serverTls?.mode, this.to.tls());
+    if (unsafe !== undefined) {
+      this.to.fatal(unsafe.code, unsafe.message);
+      return;
+    }
     const admission = admit(message, raw, duplicates, who, ports);
     if (!admission.ok) {
       this.to.fatal(admission.code, admission.message);

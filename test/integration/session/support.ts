@@ -193,6 +193,8 @@ export interface Proxy extends Listener {
   readonly planner: TestPlanner;
   readonly ddl: string[];
   readonly guardTrips: () => number;
+  /** The reasons as the metrics count them. */
+  readonly authFailures: string[];
   refreshes: number;
   mode: 'enforce' | 'observe';
   ready: boolean;
@@ -212,6 +214,7 @@ export interface ProxyOptions {
   readonly limits?: Partial<SessionLimits>;
   /** By user; 'postgres' is exempt, 'crm_admin' exempt with connections only, the others governed. */
   readonly matchSession?: Ports['matchSession'];
+  readonly encryption?: Ports['encryption'];
 }
 
 export async function startProxy(
@@ -221,6 +224,7 @@ export async function startProxy(
   const audit = new RecordingAudit();
   const planner = new TestPlanner();
   const ddl: string[] = [];
+  const authFailures: string[] = [];
   let trips = 0;
   const nothing = (): void => undefined;
   const log = (fields: object, message: string): void => {
@@ -238,10 +242,11 @@ export async function startProxy(
       bytes: nothing,
       upstreamError: nothing,
       guardTrip: () => trips++,
-      authFailure: nothing,
+      authFailure: (reason) => authFailures.push(reason),
     },
     logger: { debug: nothing, info: nothing, warn: nothing, error: log },
     upstream,
+    encryption: options.encryption,
     limits: { ...defaultLimits, ...options.limits },
     policyIdentity: () => ({ name: 'test', version: '1' }),
     matchSession:
@@ -273,6 +278,7 @@ export async function startProxy(
     planner,
     ddl,
     guardTrips: () => trips,
+    authFailures,
     refreshes: 0,
     mode: 'enforce',
     ready: true,
