@@ -40,6 +40,11 @@ export class PolicyKeeper<Policies extends PolicySet> {
     return this.#policies;
   }
 
+  /** Databases whose governed statements are decided. */
+  get bound(): readonly string[] {
+    return [...this.#contexts.keys()];
+  }
+
   /** Databases whose catalog does not fit the policy, with what is wrong. */
   get unbound(): ReadonlyMap<string, readonly PolicyProblem[]> {
     return this.#unbound;

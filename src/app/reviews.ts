@@ -3,6 +3,14 @@ import type { LoadedPolicySet } from '../policy/load.js';
 import { problemAt } from '../policy/problems.js';
 import type { PolicyProblem } from '../policy/types.js';
 
+/** The roles' names alone. */
+export function overdueRoles(set: LoadedPolicySet, now: Date): string[] {
+  const today = now.toISOString().slice(0, 10);
+  return [...set.content.roles].flatMap(([name, { value }]) =>
+    value.review_by !== undefined && value.review_by < today ? [name] : [],
+  );
+}
+
 /** A review is due until the end of its day, in UTC. */
 export function overdueReviews(set: LoadedPolicySet, now: Date): PolicyProblem[] {
   const today = now.toISOString().slice(0, 10);

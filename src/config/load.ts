@@ -197,13 +197,25 @@ export function loadConfig(sources: ConfigSources): ConfigOutcome {
   return { ok: true, config: parsed.data, origins };
 }
 
-/** One line a setting, `key = value  (origin)`, without secrets; for `check --show-config`. */
-export function showConfig(config: Config, origins: Origins): string[] {
+/** A setting in force, without secrets. */
+export interface ConfigLine {
+  readonly name: string;
+  readonly value: string;
+  readonly origin: string;
+}
+
+/** @param origins - undefined: nobody has kept them */
+export function configFacts(config: Config, origins: Origins | undefined): ConfigLine[] {
   return settingPaths.flatMap((path) => {
     const value = path.reduce<unknown>((at, step) => (isTree(at) ? at[step] : undefined), config);
-    if (typeof value !== 'string' && typeof value !== 'number') return [];
-    return [
-      `${path.join('.')} = ${hideUrlSecrets(String(value))}  (${origins.get(path.join('.')) ?? 'default'})`,
-    ];
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return [];
+    const name = path.join('.');
+    const origin = origins === undefined ? 'unknown' : (origins.get(name) ?? 'default');
+    return [{ name, value: hideUrlSecrets(String(value)), origin }];
   });
+}
+
+/** One line a setting, `key = value  (origin)`, without secrets; for `check --show-config`. */
+export function showConfig(config: Config, origins: Origins): string[] {
+  return configFacts(config, origins).map(({ name, value, origin }) => `${name} = ${value}  (${origin})`);
 }

@@ -18,6 +18,8 @@ import { readYaml } from './yaml/source.js';
 /** A PolicySet with what binding needs. */
 export interface LoadedPolicySet extends PolicySet {
   readonly content: PolicyContent;
+  /** In the order in which they were merged. */
+  readonly files: readonly string[];
   /** Mask keys by secretName. */
   readonly secrets: ReadonlyMap<string, Buffer>;
 }
@@ -178,6 +180,7 @@ export function loadPolicyTexts(
       version: versionOf(files, read.secrets, keys.keySets),
       matchSession: (who) => matchSession(matchers, who),
       content: merged.content,
+      files: files.map(({ source }) => source.file),
       secrets: read.secrets,
     },
   };

@@ -36,6 +36,8 @@ export class RunLedger {
   private readonly ports: Ports;
   private readonly identities: Pick<IdentityBook, 'current'>;
   private readonly open = new Set<StatementRun>();
+  /** How many statements there have been. */
+  begun = 0;
 
   constructor(ports: Ports, identities: Pick<IdentityBook, 'current'>) {
     this.ports = ports;
@@ -78,6 +80,7 @@ export class RunLedger {
       finished: false,
     };
     this.open.add(run);
+    this.begun++;
     return run;
   }
 
