@@ -76,9 +76,15 @@ export function unsupportedVersion({
   return encodeErrorResponse({ severity: 'FATAL', sqlstate: '0A000', message });
 }
 
+/** What becomes of the server's side of the negotiation. */
+export interface LogInNegotiation {
+  answered(frame: Buffer): Buffer;
+  accepted(): Buffer | undefined;
+}
+
 /** The one NegotiateProtocolVersion of a log-in. The server sends its own, if any, before everything else. */
-export class Negotiation {
-  private readonly ask: ProtocolAsk;
+export class Negotiation implements LogInNegotiation {
+  readonly ask: ProtocolAsk;
   private open = true;
 
   constructor(ask: ProtocolAsk) {

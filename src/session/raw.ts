@@ -1,6 +1,6 @@
 /** The fast way of exempt sessions that are audited by connection only: bytes through, and just enough seen to drain. */
 import type { FrameSink, Verdict } from '../wire/framer.js';
-import { backendTypes } from '../wire/message-types.js';
+import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { changesStructure } from './ddl.js';
 import { severityOf } from './severity.js';
 
@@ -21,8 +21,9 @@ export class RawFrontend implements FrameSink {
     return [];
   }
 
-  /** Only Terminate: a server that closes after it was not lost. */
-  message(): Verdict {
+  /** Terminate: a server that closes after it was not lost. Anything else has waited for the end of the log-in. */
+  message(messageType: number): Verdict {
+    if (messageType !== frontendTypes.terminate) return 'pass';
     this.terminate();
     return 'stop';
   }

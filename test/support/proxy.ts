@@ -33,6 +33,8 @@ export interface ProxyOptions {
   readonly redis?: string;
   readonly upstreamPort?: number;
   readonly durability?: 'strict' | 'relaxed';
+  /** Further settings, by dotted key. */
+  readonly flags?: (db: TestDatabase) => Readonly<Record<string, string>>;
   /** The sample CRM when absent. */
   readonly fixture?: string;
   /** Changes to the database before the proxy reads its catalog. */
@@ -58,6 +60,7 @@ export async function startProxy(version: 15 | 18, options: ProxyOptions = {}): 
       'audit.stream': stream,
       'audit.spool': join(folder, 'audit'),
       'audit.durability': options.durability ?? 'strict',
+      ...options.flags?.(db),
     },
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));

@@ -34,11 +34,12 @@ type Stage = 'fresh' | 'md5' | 'cleartext' | 'scram-first' | 'scram-final' | 'sc
 
 export class UpstreamExchange {
   private readonly credentials: Credentials;
-  private readonly security: UpstreamSecurity;
+  private readonly security: () => UpstreamSecurity;
   private stage: Stage = 'fresh';
   private scram: ScramClient | undefined;
 
-  constructor(credentials: Credentials, security: UpstreamSecurity) {
+  /** @param security - asked when the server asks: until then another connection may take the place of a first one */
+  constructor(credentials: Credentials, security: () => UpstreamSecurity) {
     this.credentials = credentials;
     this.security = security;
   }
@@ -82,7 +83,7 @@ export class UpstreamExchange {
       return refused(
         'the database server asks for SCRAM, and the verifier of this user is md5: set the password again with password_encryption = scram-sha-256',
       );
-    const { encrypted, endPoint } = this.security;
+    const { encrypted, endPoint } = this.security();
     const plus = mechanisms.includes(SCRAM_PLUS);
     // As libpq: without TLS only somebody in between could have said so.
     if (plus && !encrypted) return refused('the database server offers channel binding without TLS');
@@ -157,7 +158,7 @@ export class UpstreamExchange {
       return refused(
         'the database server asks for the password in clear, which pgveil does not know: put scram-sha-256 into its pg_hba.conf',
       );
-    if (!this.security.encrypted)
+    if (!this.security().encrypted)
       return refused('the database server asks for the password in clear on a connection without TLS');
     this.stage = 'cleartext';
     return { kind: 'send', message: passwordMessage(password.password) };

@@ -29,7 +29,7 @@ describe('a bad configuration is refused with its place and the fix', () => {
       '2:24: error: "listen.tls.mode": TLS comes with a later release (require); put mode: disable',
     ],
     ['upstream: { tls: { mode: prefer } }', 'TLS comes with a later release'],
-    ['auth: { mode: scram }', '2:15: error: "auth.mode": only "passthrough" works so far'],
+    ['auth: { mode: scram }', '2:15: error: "auth.mode": needs verifiers to check log-ins against'],
     ['workers: 4', 'several workers come with a later release (4); write workers: auto'],
     ['limits: { auth_timeout: 3x }', '"limits.auth_timeout": is no duration (3x); write for example 30s'],
     ['limits: { statement_bytes: lots }', 'is no usable size (lots); write for example 1MiB'],

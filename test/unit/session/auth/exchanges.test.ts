@@ -13,7 +13,11 @@ import {
 import { ScramClient } from '../../../../src/session/auth/scram-client.js';
 import { keysOf } from '../../../../src/session/auth/scram-keys.js';
 import { ScramServer } from '../../../../src/session/auth/scram-server.js';
-import { UpstreamExchange, type UpstreamStep } from '../../../../src/session/auth/upstream-exchange.js';
+import {
+  UpstreamExchange,
+  type UpstreamSecurity,
+  type UpstreamStep,
+} from '../../../../src/session/auth/upstream-exchange.js';
 import { openFrame } from '../../../../src/wire/codec.js';
 import { authentication, type Authentication } from '../../../../src/wire/messages/authentication.js';
 import {
@@ -128,13 +132,10 @@ const kind = 'authentication';
 const sasl = (...mechanisms: string[]): Authentication => ({ kind, method: 'sasl', mechanisms });
 const ok: Authentication = { kind, method: 'ok' };
 
-function upstream(
-  password = scramEntry.password!,
-  security: ConstructorParameters<typeof UpstreamExchange>[1] = plain,
-): UpstreamExchange {
+function upstream(password = scramEntry.password!, security: UpstreamSecurity = plain): UpstreamExchange {
   return new UpstreamExchange(
     { user: 'someone', password, clientKey: Buffer.from(keys.clientKey) },
-    security,
+    () => security,
   );
 }
 
