@@ -23,6 +23,8 @@ const free = new Set([
   'idle_in_transaction_session_timeout',
   'idle_session_timeout',
   'intervalstyle',
+  // asyncpg turns it off around its questions to the catalogs, and applications for short statements.
+  'jit',
   'lc_monetary',
   'lc_numeric',
   'lc_time',
@@ -227,6 +229,11 @@ function decideSearchPath(
     path.push(text === '$user' ? sessionUser : text);
   }
   return { ok: true, change: { setting: 'path', value: path, local } };
+}
+
+/** Settings whose value need not be known, so that it may be a parameter. */
+export function takesAnyValue(setting: string): boolean {
+  return free.has(setting.toLowerCase());
 }
 
 /** Settings that SHOW may show, beside the session's claims. */

@@ -1,6 +1,6 @@
 /**
- * SHOW, and the queries that read or change settings and nothing else: `SELECT set_config(…)` and
- * `SELECT current_setting('pgveil.role')`. What the session claims is answered from what the proxy follows, since the
+ * SHOW, and the queries that read or change settings and nothing else: `SELECT set_config(…)`,
+ * `SELECT current_setting('pgveil.role')`, and both in one. What the session claims is answered from what the proxy follows, since the
  * server's copy of it decides nothing and any function there may change it.
  */
 import type { FuncCall, Node, SelectStmt } from '@pgsql/types';
@@ -8,7 +8,14 @@ import { call, identifier, literal, textLiteral } from '../policy/sql-text.js';
 import { fromBytes } from '../sql/byte-string.js';
 import type { ByteString } from '../sql/types.js';
 import { afterStatement } from './claims.js';
-import { constantText, decideSetConfig, mayShow, refused, type SettingOutcome } from './settings.js';
+import {
+  constantText,
+  decideSetConfig,
+  mayShow,
+  refused,
+  takesAnyValue,
+  type SettingOutcome,
+} from './settings.js';
 import type { SessionFacts, SettingChange } from './types.js';
 
 /** Decides on SHOW. */
@@ -24,7 +31,7 @@ export function decideShow(name: string | undefined, session: SessionFacts): Set
 export function decideSettingsQuery(query: SelectStmt, session: SessionFacts): SettingOutcome | undefined {
   const calls = loneCalls(query);
   if (calls === undefined) return undefined;
-  if (calls.every(({ name }) => name === 'set_config')) return setConfigs(calls, session);
+  if (calls.some(({ name }) => name === 'set_config')) return setConfigs(calls, session);
   const shown = calls.map(({ name, values, output }) => {
     const [setting, missing] = values;
     const plain = name === 'current_setting' && (values.length === 1 || isBoolean(missing));
@@ -35,10 +42,12 @@ export function decideSettingsQuery(query: SelectStmt, session: SessionFacts): S
   return { ok: true, effect: undefined, sql: sqlText(shown.join(', ')) };
 }
 
+/** Of a call: a constant, the number of a parameter, or neither. */
+type Value = string | boolean | { readonly parameter: number } | undefined;
+
 interface LoneCall {
   readonly name: string;
-  /** Undefined: not a constant. */
-  readonly values: readonly (string | boolean | undefined)[];
+  readonly values: readonly Value[];
   readonly output: string;
 }
 
@@ -46,11 +55,22 @@ function setConfigs(calls: readonly LoneCall[], before: SessionFacts): SettingOu
   let session = before;
   const changes: SettingChange[] = [];
   const targets: string[] = [];
-  for (const { values, output } of calls) {
+  for (const { name: called, values, output } of calls) {
+    if (called === 'current_setting') {
+      const read = settingRead(values, session);
+      if (read === undefined) return undefined;
+      targets.push(`${read} AS ${identifier(output)}`);
+      continue;
+    }
     const [name, value, local] = values;
     // FAIL-CLOSED: what is no constant is not known here; the list of functions has no set_config.
-    if (values.length !== 3 || typeof name !== 'string' || typeof value !== 'string') return undefined;
-    if (typeof local !== 'boolean') return undefined;
+    if (values.length !== 3 || typeof name !== 'string' || typeof local !== 'boolean') return undefined;
+    if (typeof value === 'object' && takesAnyValue(name)) {
+      const sql = call('set_config', literal(name), `$${value.parameter}`, String(local));
+      targets.push(`${sql} AS ${identifier(output)}`);
+      continue;
+    }
+    if (typeof value !== 'string') return undefined;
     const outcome = decideSetConfig(name, value, local, session);
     if (!outcome.ok) return outcome;
     if (outcome.change !== undefined) {
@@ -66,6 +86,18 @@ function setConfigs(calls: readonly LoneCall[], before: SessionFacts): SettingOu
     effect: changes.length === 0 ? undefined : { kind: 'set', changes },
     sql: sqlText(targets.join(', ')),
   };
+}
+
+/** The call of current_setting beside set_config, as it stands after the calls before it; undefined: not a constant. */
+function settingRead(
+  [setting, missing, ...more]: readonly Value[],
+  session: SessionFacts,
+): string | undefined {
+  if (typeof setting !== 'string' || more.length > 0) return undefined;
+  if (missing !== undefined && typeof missing !== 'boolean') return undefined;
+  const claimed = claimText(setting.toLowerCase(), session);
+  if (claimed !== undefined) return textLiteral(claimed);
+  return call('current_setting', literal(setting), ...(missing === undefined ? [] : [String(missing)]));
 }
 
 /** Fields of a SelectStmt that a bare target list has. */
@@ -99,7 +131,7 @@ function loneCall(node: Node | undefined, output: string | undefined): LoneCall 
     return undefined;
   const name = functionName(one);
   if (name === undefined || !NAMES.has(name)) return undefined;
-  return { name, values: (one.args ?? []).map(constantOf), output: output ?? name };
+  return { name, values: (one.args ?? []).map(valueOf), output: output ?? name };
 }
 
 function functionName({ funcname }: FuncCall): string | undefined {
@@ -108,13 +140,15 @@ function functionName({ funcname }: FuncCall): string | undefined {
   return parts.length <= 2 && schema === 'pg_catalog' ? name : undefined;
 }
 
-function constantOf(node: Node): string | boolean | undefined {
+function valueOf(node: Node): Value {
+  if ('ParamRef' in node)
+    return node.ParamRef.number === undefined ? undefined : { parameter: node.ParamRef.number };
   const boolean = 'A_Const' in node ? node.A_Const.boolval : undefined;
   if (boolean !== undefined) return boolean.boolval === true;
   return constantText(node);
 }
 
-function isBoolean(value: string | boolean | undefined): boolean {
+function isBoolean(value: Value): boolean {
   return typeof value === 'boolean';
 }
 

@@ -33,6 +33,7 @@ const ALLOWED_SETTINGS: ReadonlySet<string> = new Set([
   'intervalstyle',
   'extra_float_digits',
   'geqo',
+  'jit',
   'statement_timeout',
   'lock_timeout',
   'idle_in_transaction_session_timeout',
