@@ -10,6 +10,7 @@ import {
   equal,
   feature,
   governed,
+  knowsDirectTls,
   login,
   parameterSql,
   parameterValues,
@@ -18,8 +19,8 @@ import {
   slow,
 } from './report.mjs';
 
-const connected = async () => {
-  const client = new pg.Client(clientSettings);
+const connected = async (more = {}) => {
+  const client = new pg.Client({ ...clientSettings, ...more });
   await client.connect();
   return client;
 };
@@ -30,7 +31,15 @@ await feature('connect', async () => {
   const { rows } = await db.query('SELECT current_user AS who');
   equal(rows, [{ who: login.user }], 'who is connected');
 });
-await feature('tls', () => assertEncrypted(db));
+await feature('tls', async () => {
+  assertEncrypted(db);
+  if (!knowsDirectTls) return;
+  const direct = await connected({ sslnegotiation: 'direct' });
+  assertEncrypted(direct);
+  equal(direct.connection.stream.alpnProtocol, 'postgresql', 'the protocol that direct TLS agreed on');
+  equal((await direct.query('SELECT 1 AS one')).rows, [{ one: 1 }], 'an answer over direct TLS');
+  await direct.end();
+});
 await feature('channel-binding', () => assertBound(db));
 await feature('parameters', async () => {
   const { rows } = await db.query(

@@ -9,6 +9,7 @@ import {
   equal,
   feature,
   governed,
+  knowsDirectTls,
   login,
   notAvailable,
   parameterSql,
@@ -21,7 +22,7 @@ import {
 
 /** Hosts whose certificates were verified: the driver does not hand out its sockets. */
 const verified = [];
-const db = postgres({
+const settings = {
   ...login,
   ssl: encrypted && {
     ...ssl,
@@ -33,7 +34,8 @@ const db = postgres({
   },
   max: 2,
   onnotice: () => undefined,
-});
+};
+const db = postgres(settings);
 const insert = (on, id) => on`INSERT INTO products ${on({ id, name: 'a name', price: 1 })}`;
 const countNew = async () => (await db`SELECT count(*)::int AS n FROM products WHERE id >= 900`)[0].n;
 
@@ -49,9 +51,13 @@ async function rolledBack(work) {
 await feature('connect', async () => {
   equal(await db`SELECT current_user::text AS who`, [{ who: login.user }], 'who is connected');
 });
-await feature('tls', () => {
+await feature('tls', async () => {
   if (!encrypted) notAvailable('no TLS in this setting');
   equal(verified[0], login.host, 'the host whose certificate was verified');
+  if (!knowsDirectTls) return;
+  const direct = postgres({ ...settings, sslnegotiation: 'direct' });
+  equal(await direct`SELECT 1 AS one`, [{ one: 1 }], 'an answer over direct TLS');
+  await direct.end();
 });
 await feature('channel-binding', () => {
   notAvailable(encrypted ? 'the driver has no channel binding' : 'no TLS in this setting');

@@ -17,6 +17,9 @@ export const ssl = encrypted
   ? { ca: readFileSync(env.PGSSLROOTCERT, 'utf8'), rejectUnauthorized: true }
   : false;
 
+/** PostgreSQL has TLS without an SSLRequest since 17. */
+export const knowsDirectTls = Number(env.PGVEIL_SERVER_MAJOR) >= 17;
+
 class NotAvailable extends Error {}
 
 /** Ends a feature that the driver, or this setting, does not have. */
