@@ -28,6 +28,7 @@ import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
 import { decideBase, decideRelations } from './relations.js';
 import { unsupportedShape } from './shape.js';
+import { isSilent } from './silent-statement.js';
 import { statementRule } from './statement-kinds.js';
 import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
@@ -266,6 +267,7 @@ function dataFacts(
     consent,
     outputs: outputExposures(resolved, guarded),
     bigintParameters: guarded.size === 0 ? [] : bigintParameters(resolved),
+    ...(isSilent(resolved.statement.node) && { silent: true }),
   };
 }
 

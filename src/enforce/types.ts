@@ -135,6 +135,8 @@ export interface PlanFacts {
   readonly maskedLabels: readonly string[];
   readonly rules: readonly string[];
   readonly outputs: readonly OutputExposure[] | undefined;
+  /** It cannot return a row. */
+  readonly silent?: boolean;
   /**
    * `tableOid:attnum` of base columns that must not stand in a RowDescription of this statement:
    * a field that claims to be one is a bug of ours, and the guard cuts the connection.

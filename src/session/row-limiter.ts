@@ -286,7 +286,7 @@ export class RowLimiter implements FrameSink {
 
 /** Rows of the system catalogs are not counted: drivers read them without being asked, and they hold nothing of a person. */
 function counts(facts: PlanFacts, source: PlanFacts, role: RoleLimits): boolean {
-  if (ROWLESS.has(facts.command)) return false;
+  if (ROWLESS.has(facts.command) || source.silent === true) return false;
   return (
     role.openFunctions || source.tables.some((table) => !/^(?:pg_catalog|information_schema)\./.test(table))
   );
