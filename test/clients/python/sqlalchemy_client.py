@@ -37,7 +37,7 @@ def raw(work):
     def run():
         db = engine.raw_connection()
         try:
-            work(db.connection)
+            work(db.driver_connection)
         finally:
             db.close()
 
@@ -70,7 +70,7 @@ def copy(db):
 
 def cancel():
     with engine.connect() as db:
-        with soon(db.connection.connection.cancel), raised(sa.exc.OperationalError, "pg_sleep") as caught:
+        with soon(db.connection.driver_connection.cancel), raised(sa.exc.OperationalError, "pg_sleep") as caught:
             db.execute(sa.text("SELECT pg_sleep(30)"))
         same(caught[0].orig.pgcode, "57014")
         db.rollback()
@@ -88,7 +88,7 @@ def listen():
         db.execute(sa.text("LISTEN own_channel"))
         with engine.begin() as other:
             other.execute(sa.text("NOTIFY own_channel, 'häl lo'"))
-        driver = db.connection.connection
+        driver = db.connection.driver_connection
         truth(select.select([driver], [], [], 5)[0], "no notification within 5 s")
         driver.poll()
         same([(notice.channel, notice.payload) for notice in driver.notifies], [("own_channel", "häl lo")])
