@@ -8,6 +8,7 @@ import { frontendTypes } from '../wire/message-types.js';
 import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
 import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
+import { ProtocolViolation } from '../wire/protocol-violation.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import type { Prepared } from './prepared.js';
 import type { TextDescriptions, Described } from './text-descriptions.js';
@@ -44,6 +45,24 @@ export class ExemptFrontend implements FrameSink {
       return 'stop';
     }
     if (state.answers.skipping && messageType !== type.sync) return 'pass';
+    try {
+      return this.follow(messageType, frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      // The server's to judge: it answers with an error, as it would to a Parse, and skips what follows to the next Sync.
+      state.answers.push({
+        kind: 'parse',
+        change: undefined,
+        swallow: false,
+        poison: undefined,
+        run: undefined,
+      });
+      return 'pass';
+    }
+  }
+
+  private follow(messageType: number, frame: Buffer): Verdict {
+    const { state } = this.to;
     switch (messageType) {
       case type.query: {
         const run = this.begin(this.texts.describe(frame.subarray(5, frame.length - 1)));

@@ -11,6 +11,7 @@ import { close as closeCodec, describe as describeCodec } from '../wire/messages
 import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
+import { requireWellFormedRequest } from '../wire/well-formed.js';
 import type { Answer } from './answers.js';
 import { awaitsNames } from './effects.js';
 import { CopyStretch } from './copy-stretch.js';
@@ -121,6 +122,8 @@ export class GovernedFrontend implements FrameSink {
     // ignore_till_sync in src/backend/tcop/postgres.c: nothing but Sync is read after an error.
     if (state.answers.skipping && messageType !== type.sync) return 'drop';
     if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
+    // FAIL-CLOSED: what the proxy reads only the beginning of, the server could read in another way.
+    requireWellFormedRequest(frame);
     switch (messageType) {
       case type.query:
         return this.query(frame);
@@ -152,9 +155,8 @@ export class GovernedFrontend implements FrameSink {
       case type['function-call']:
         return this.refuse.query(refusals.functionCall());
       default:
-        // A password message after log-in: the server would end the connection as well.
-        this.to.terminate();
-        return 'stop';
+        // The server would end the connection as well (SocketBackend in src/backend/tcop/postgres.c).
+        throw new ProtocolViolation('a password message came after the log-in');
     }
   }
 

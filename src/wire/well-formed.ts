@@ -1,11 +1,12 @@
 /**
- * Whether a server's message is what its type says, to the last byte, without making an object of it: for whoever passes
- * the bytes on. It knows layouts, as the codecs do, and no sessions.
+ * Whether a message is what its type says, to the last byte, without making an object of it: for whoever passes the bytes
+ * on. It knows layouts, as the codecs do, and no sessions.
  */
 import { decodeBackend } from './backend-message.js';
 import type { BodyReader } from './body-reader.js';
 import { openFrame } from './codec.js';
-import { backendTypes } from './message-types.js';
+import { decodeFrontend } from './frontend-message.js';
+import { backendTypes, frontendTypes } from './message-types.js';
 
 const type = backendTypes;
 const HEADER_BYTES = 5;
@@ -38,6 +39,40 @@ export function requireWellFormed(frame: Buffer): void {
       break;
   }
   decodeBackend(frame);
+}
+
+/** INVARIANT(requests-well-formed): what throws ProtocolViolation here is exactly what decodeFrontend would not read. */
+export function requireWellFormedRequest(frame: Buffer): void {
+  switch (frame[0]) {
+    case frontendTypes.bind:
+      requireBind(openFrame(frame, 'bind'));
+      return;
+    case frontendTypes.parse: {
+      const body = openFrame(frame, 'parse');
+      body.cstringBytes();
+      body.cstringBytes();
+      body.bytes(4 * body.count16());
+      body.end();
+      return;
+    }
+    case frontendTypes.sync:
+    case frontendTypes.flush:
+    case frontendTypes['copy-done']:
+      openFrame(frame, 'empty').end();
+      return;
+    default:
+      decodeFrontend(frame);
+  }
+}
+
+function requireBind(body: BodyReader): void {
+  body.cstringBytes();
+  body.cstringBytes();
+  body.bytes(2 * body.count16());
+  const parameters = body.count16();
+  for (let parameter = 0; parameter < parameters; parameter++) body.value();
+  body.bytes(2 * body.count16());
+  body.end();
 }
 
 /** I, T or E. */

@@ -24,7 +24,7 @@ import {
 } from '../../../src/wire/messages/password.js';
 import { ProtocolViolation } from '../../../src/wire/protocol-violation.js';
 import { encodeStartupPacket, readStartupPacket } from '../../../src/wire/startup.js';
-import { requireWellFormed } from '../../../src/wire/well-formed.js';
+import { requireWellFormed, requireWellFormedRequest } from '../../../src/wire/well-formed.js';
 import { anyBackend, anyFrontend, bytes, name } from './arbitraries.js';
 import { byteByByte, cut, run } from './framer-harness.js';
 
@@ -93,17 +93,19 @@ describe('messages that were tampered with', () => {
     fc.assert(property, { numRuns: 4_000 });
   });
 
-  it('INVARIANT(answers-well-formed): the check without an object agrees with the decoder', () => {
-    const property = fc.property(
-      anyBackend.map(encodeBackend),
-      fc.array(mutation, { maxLength: 3 }),
-      (frame, changes) => {
-        const bad = mutated(frame, changes);
-        expect('value' in outcome(() => requireWellFormed(bad))).toBe(
-          'value' in outcome(() => decodeBackend(bad)),
-        );
-      },
-    );
+  it.each([
+    ['INVARIANT(answers-well-formed)', anyBackend.map(encodeBackend), requireWellFormed, decodeBackend],
+    [
+      'INVARIANT(requests-well-formed)',
+      anyFrontend.map(encodeFrontend),
+      requireWellFormedRequest,
+      decodeFrontend,
+    ],
+  ] as const)('%s: the check without an object agrees with the decoder', (_name, frames, check, decode) => {
+    const property = fc.property(frames, fc.array(mutation, { maxLength: 3 }), (frame, changes) => {
+      const bad = mutated(frame, changes);
+      expect('value' in outcome(() => check(bad))).toBe('value' in outcome(() => decode(bad)));
+    });
     fc.assert(property, { numRuns: 6_000 });
   });
 
