@@ -78,6 +78,12 @@ export default {
       'Only the session opens sockets (others may tell an address from a name with net.isIP, app and cli try a port).',
     ),
     behind(
+      'processes-in-app',
+      ['cluster', 'node:cluster', 'child_process', 'node:child_process'],
+      ['^src/app/workers/', '^src/cli/'],
+      'Only app/workers starts processes of pgveil (and the command line those of other programs); below, ask through a port.',
+    ),
+    behind(
       'parser-in-sql',
       ['libpg-query'],
       ['^src/sql/parse'],

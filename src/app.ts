@@ -4,8 +4,10 @@
  */
 import { PolicyError } from './app/policy-error.js';
 import { inTurn } from './app/reload.js';
-import { startStations } from './app/stations.js';
+import { startStations, type Whole } from './app/stations.js';
+import { encryptionFiles } from './app/encryption.js';
 import { watchFiles } from './app/watch-files.js';
+import type { Origins } from './config/load.js';
 import type { Config } from './config/schema.js';
 import { startAdmin } from './observe/admin.js';
 import { createLogger, type LogLevel } from './observe/log.js';
@@ -27,6 +29,8 @@ export interface App {
 export interface AppOptions {
   readonly version: string;
   readonly logLevel?: LogLevel;
+  /** Where each setting came from, for the console. */
+  readonly origins?: Origins;
   /** How often the policy folder is looked at; 0 never. */
   readonly watchMs?: number;
 }
@@ -35,29 +39,47 @@ export interface AppOptions {
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { version } = options;
   const logger = createLogger({ level: options.logLevel ?? 'info', base: { version } });
-  const stations = await startStations(config, { version, logger, worker: 1, workers: 1 });
+  const alone: Whole = {
+    samples: () => stations.metrics.registry.getMetricsAsJSON(),
+    clients: () => Promise.resolve(stations.clients()),
+    reload: () => reload(),
+  };
+  const { origins } = options;
+  const stations = await startStations(config, {
+    version,
+    logger,
+    origins,
+    worker: 1,
+    workers: 1,
+    whole: alone,
+  });
+  const reload = inTurn(
+    async () => {
+      const prepared = await stations.prepareReload();
+      if (prepared.problems.length === 0) prepared.commit();
+      else prepared.keep(prepared.problems);
+      return prepared.problems;
+    },
+    (error) => {
+      logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
+    },
+  );
   try {
     const { host, port } = await stations.listen();
     const { registry } = stations.metrics;
     const admin = await startAdmin({ ...config.admin, registry, checks: stations.checks });
-    const reload = inTurn(
-      async () => {
-        const prepared = await stations.prepareReload();
-        if (prepared.problems.length === 0) prepared.commit();
-        else prepared.keep(prepared.problems);
-        return prepared.problems;
-      },
-      (error) => {
-        logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
-      },
-    );
     const watchMs = options.watchMs ?? 1_000;
     const watch =
       watchMs === 0
         ? undefined
-        : watchFiles(config.policies, watchMs, () => {
-            reload().catch(() => undefined); // Already told.
-          });
+        : watchFiles(
+            config.policies,
+            watchMs,
+            () => {
+              reload().catch(() => undefined); // Already told.
+            },
+            encryptionFiles(config),
+          );
     logger.info(
       {
         listen: `${host}:${port}`,

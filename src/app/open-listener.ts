@@ -1,5 +1,6 @@
 /** From the configuration to a listening proxy, and from an error of the system to a sentence. */
 import type { Config } from '../config/schema.js';
+import type { RowAllowances } from '../guard/row-allowance.js';
 import { defaultLimits, type Ports } from '../session/ports.js';
 import type { Places } from '../session/places.js';
 import { startListener, type Listener } from '../session/server.js';
@@ -8,7 +9,7 @@ import { startListener, type Listener } from '../session/server.js';
 export async function openListener(
   config: Config,
   ports: Omit<Ports, 'limits' | 'upstream'>,
-  shared: { readonly places: Places } | undefined,
+  shared: { readonly places: Places; readonly rows: RowAllowances } | undefined,
 ): Promise<Listener> {
   const { host, port } = config.listen;
   const { limits } = config;
@@ -17,7 +18,7 @@ export async function openListener(
       ...ports,
       host,
       port,
-      ...(shared === undefined ? {} : { places: shared.places }),
+      ...(shared === undefined ? {} : { places: shared.places, rows: shared.rows }),
       upstream: config.upstream,
       limits: {
         ...defaultLimits,

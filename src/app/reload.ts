@@ -11,6 +11,7 @@ import { tellKept, tellLoaded, type PolicyNews } from './policy-loading.js';
 export interface PreparedReload {
   /** None: it can be put in force. */
   readonly problems: readonly PolicyProblem[];
+  readonly warnings: number;
   /** Call one of the two, once. */
   commit(): void;
   /** Tells everybody why nothing has changed. */
@@ -35,9 +36,10 @@ export async function policyReload(
     news.metrics.policyReload('kept-last-good');
     tellKept(news, keeper.policies, problems);
   };
-  if (!again.ok) return { problems: again.problems, commit: () => keep(again.problems), keep };
+  if (!again.ok) return { problems: again.problems, warnings: 0, commit: () => keep(again.problems), keep };
   return {
     problems: keeper.vetoes(again.set),
+    warnings: again.warnings.length,
     commit() {
       keeper.put(again.set);
       news.metrics.policyReload('loaded');
@@ -48,10 +50,13 @@ export async function policyReload(
 }
 
 /** One after the other, so that the last one asked for is the last one in force. */
-export function inTurn<T>(work: () => Promise<T>, failed: (error: unknown) => void): () => Promise<T> {
+export function inTurn<Args extends readonly unknown[], T>(
+  work: (...args: Args) => Promise<T>,
+  failed: (error: unknown) => void,
+): (...args: Args) => Promise<T> {
   let before: Promise<unknown> = Promise.resolve();
-  return () => {
-    const next = before.then(work);
+  return (...args) => {
+    const next = before.then(() => work(...args));
     before = next.catch(failed);
     return next;
   };

@@ -6,16 +6,25 @@
 import { openAuditLog, type AuditLog } from '../audit/log.js';
 import type { RefreshReport } from '../catalog/database-catalog.js';
 import { CatalogSource } from '../catalog/source.js';
+import type { Origins } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { createPlanner } from '../enforce/planner.js';
 import type { Check } from '../observe/admin.js';
 import type { Logger } from '../observe/log.js';
 import { createMetrics, type Metrics } from '../observe/metrics.js';
+import type { RowAllowances } from '../guard/row-allowance.js';
 import { loadPolicies, type LoadedPolicySet } from '../policy/load.js';
+import type { PolicyProblem } from '../policy/types.js';
+import type { ClientFacts } from '../session/console/source.js';
 import type { Ports } from '../session/ports.js';
+import type { Listener } from '../session/server.js';
 import type { Places } from '../session/places.js';
 import { defaultSqlLimits } from '../sql/limits.js';
 import { openParser } from '../sql/parse.js';
+import { createConsoleSource } from './console-source.js';
+import type { MetricSamples } from './console-stats.js';
+import { openAuthentication } from './authentication.js';
+import { tellAuthentication } from './tell-authentication.js';
 import { createBinder } from './binder.js';
 import { EncryptionKeeper, loadEncryption } from './encryption.js';
 import { openListener } from './open-listener.js';
@@ -32,8 +41,16 @@ import { countUnlabelled } from './unlabelled.js';
 /** What a worker shares with the others. */
 export interface Shared {
   readonly places: Places;
+  readonly rows: RowAllowances;
   /** A statement that changes the structure has passed; the others read their catalogs again too. */
   noteDdl(database: string): void;
+}
+
+/** What the console shows and does for all workers together. */
+export interface Whole {
+  samples(): Promise<readonly MetricSamples[]>;
+  clients(): Promise<readonly ClientFacts[]>;
+  reload(): Promise<readonly PolicyProblem[]>;
 }
 
 export interface StationOptions {
@@ -44,11 +61,15 @@ export interface StationOptions {
   readonly workers: number;
   /** Absent: this is the only process. */
   readonly shared?: Shared;
+  readonly whole: Whole;
+  readonly origins: Origins | undefined;
 }
 
 export interface Stations {
   readonly metrics: Metrics;
   readonly checks: Readonly<Record<string, Check>>;
+  /** Of this process. */
+  clients(): readonly ClientFacts[];
   /** Of the policies in force. */
   readonly policyVersion: () => string;
   /** Accepts connections from now on; gives the address in use. */
@@ -74,6 +95,9 @@ export async function startStations(config: Config, options: StationOptions): Pr
   const encryption = loadEncryption(config);
   if (!encryption.ok) throw new PolicyError(encryption.problems, 'TLS');
   const keys = new EncryptionKeeper(encryption.encryption);
+  const opened = await openAuthentication(config);
+  if (!opened.ok) throw new PolicyError(opened.problems, 'auth.verifiers');
+  const { authentication } = opened;
 
   // What has started is stopped in the opposite order, at the end and when a later part cannot start.
   const stops: (() => Promise<void>)[] = [];
@@ -84,6 +108,8 @@ export async function startStations(config: Config, options: StationOptions): Pr
       });
     }
   };
+  if (authentication !== undefined) stops.push(() => authentication.close());
+  if (options.worker === 1) tellAuthentication(config, authentication, logger);
   try {
     const audit = await startAudit(config, options);
     stops.push(() => audit.close());
@@ -108,6 +134,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
       },
     );
     const news: PolicyNews = { logger, metrics, audit };
+    let lastLoad = { at: new Date(), warnings: loaded.warnings.length };
     const unlabelled = new Map<string, number>();
 
     const catalogs = new CatalogSource({
@@ -144,12 +171,26 @@ export async function startStations(config: Config, options: StationOptions): Pr
     if (misfits !== undefined) throw new PolicyError(misfits);
     tellLoaded(news, loaded.set, loaded.warnings);
 
+    const console = createConsoleSource({
+      config,
+      origins: options.origins,
+      version: options.version,
+      samples: () => options.whole.samples(),
+      clients: () => options.whole.clients(),
+      policies: () => keeper.policies,
+      loaded: () => lastLoad,
+      bound: () => keeper.bound,
+      unbound: () => [...keeper.unbound.keys()],
+      serverVersion: () => versionText(catalogs.current(home)?.serverVersion),
+      reload: () => options.whole.reload(),
+    });
     const ports: Omit<Ports, 'upstream' | 'limits'> = {
       planner: createPlanner({ parser, limits }),
       audit,
       observer: sessionObserver(metrics),
       logger,
       encryption: keys,
+      authentication,
       policyIdentity: () => keeper.policies,
       matchSession: (who) => keeper.policies.matchSession(who),
       contextFor: (database) => keeper.contextFor(database),
@@ -157,15 +198,17 @@ export async function startStations(config: Config, options: StationOptions): Pr
         catalogs.noteDdl(database);
         options.shared?.noteDdl(database);
       },
+      console: { loginDatabase: home, source: console },
       refreshCatalog: async (database) => {
         await catalogs.refreshNow(database);
       },
     };
     let graceMs = 0;
     let closing: Promise<void> | undefined;
-    let endSessions = (): void => undefined;
+    let listener: Listener | undefined;
     return {
       metrics,
+      clients: () => listener?.clients().map((client) => ({ ...client, worker: options.worker })) ?? [],
       checks: readinessChecks({
         upstream: config.upstream,
         home,
@@ -178,20 +221,27 @@ export async function startStations(config: Config, options: StationOptions): Pr
       }),
       policyVersion: () => keeper.policies.version,
       async listen() {
-        const listener = await openListener(config, ports, options.shared);
-        stops.push(() => listener.close({ graceMs }));
-        endSessions = () => listener.shutDown();
-        return listener;
+        const opened = await openListener(config, ports, options.shared);
+        listener = opened;
+        stops.push(() => opened.close({ graceMs }));
+        return opened;
       },
       async prepareReload() {
         const prepared = await policyReload(config.policies, { catalogs, keeper, news });
         const again = loadEncryption(config);
+        const verifiers = await authentication?.prepareReload();
         return {
           ...prepared,
-          problems: again.ok ? prepared.problems : [...prepared.problems, ...again.problems],
+          problems: [
+            ...prepared.problems,
+            ...(again.ok ? [] : again.problems),
+            ...(verifiers?.problems ?? []),
+          ],
           commit() {
             prepared.commit();
             if (again.ok) keys.put(again.encryption);
+            verifiers?.commit();
+            lastLoad = { at: new Date(), warnings: prepared.warnings };
           },
         };
       },
@@ -199,7 +249,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
         catalogs.noteDdl(database);
       },
       close(how) {
-        if (closing !== undefined && how.graceMs === 0) endSessions();
+        if (closing !== undefined && how.graceMs === 0) listener?.shutDown();
         graceMs = how.graceMs;
         closing ??= stopAll();
         return closing;
@@ -249,6 +299,11 @@ function tellBound(database: string, bound: Bound, logger: Logger): void {
 
 function databaseOf(url: string): string {
   return decodeURIComponent(new URL(url).pathname.slice(1));
+}
+
+/** server_version_num as people write it: 180004 is 18.4 (since PostgreSQL 10). */
+function versionText(number: number | undefined): string | undefined {
+  return number === undefined ? undefined : `${Math.floor(number / 10_000)}.${number % 10_000}`;
 }
 
 function finite(value: number): number | undefined {

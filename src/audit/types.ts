@@ -7,6 +7,8 @@ export interface SessionIdentity {
   readonly user: string;
   readonly database: string;
   readonly applicationName: string;
+  /** The common name of the client's certificate, if it has shown one that is valid. */
+  readonly certificateName?: string | undefined;
   readonly client: { readonly address: string; readonly port: number };
   readonly upstream: { readonly host: string; readonly port: number };
   readonly exempt: boolean;

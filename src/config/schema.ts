@@ -3,6 +3,7 @@
  * yet. A promise in a config that nothing keeps would be worse than an error.
  */
 import { z } from 'zod';
+import { authSchema } from './auth-schema.js';
 import { listenTlsSchema, upstreamTlsSchema } from './tls-schema.js';
 import { parseByteSize, parseDuration } from './units.js';
 
@@ -41,24 +42,20 @@ const url = (...schemes: string[]): z.ZodString =>
 
 export const configSchema = z.strictObject({
   listen: z
-    .strictObject({ host: host.default('127.0.0.1'), port: port.default(6432), tls: listenTlsSchema.optional() })
-    .prefault({}),
-  upstream: z
-    .strictObject({ host: host.default('127.0.0.1'), port: port.min(1).default(5432), tls: upstreamTlsSchema.optional() })
-    .prefault({}),
-  auth: z
     .strictObject({
-      mode: z
-        .literal('passthrough', {
-          error:
-            'only "passthrough" works so far, "scram" comes with a later release; write mode: passthrough',
-        })
-        .default('passthrough'),
-      verifiers: z
-        .never({ error: 'belongs to mode: scram, which comes with a later release; remove it' })
-        .optional(),
+      host: host.default('127.0.0.1'),
+      port: port.default(6432),
+      tls: listenTlsSchema.optional(),
     })
     .prefault({}),
+  upstream: z
+    .strictObject({
+      host: host.default('127.0.0.1'),
+      port: port.min(1).default(5432),
+      tls: upstreamTlsSchema.optional(),
+    })
+    .prefault({}),
+  auth: authSchema.prefault({}),
   catalog: z.strictObject({
     url: url('postgres:', 'postgresql:'),
     refresh: duration('30s'),
@@ -73,10 +70,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(9188) }).prefault({}),
-  /** auto is one process in this release. */
+  /** auto: as many as there are processors. 1: one process. */
   workers: z
-    .union([z.literal('auto'), z.literal(1)], {
-      error: 'only "auto" or 1 works so far, several workers come with a later release; write workers: auto',
+    .union([z.literal('auto'), z.int().min(1).max(64)], {
+      error: 'is no number of workers; write workers: auto, or a whole number from 1 to 64',
     })
     .default('auto'),
   limits: z

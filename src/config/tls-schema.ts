@@ -39,7 +39,7 @@ export const listenTlsSchema = z
       );
     const names = tls.certificates.flatMap((one) => one.names);
     const twice = names.find((name, index) => names.indexOf(name) !== index);
-    if (twice !== undefined) missing('certificates', `name "${twice}" twice; name it once`);
+    if (twice !== undefined) missing('certificates', `names "${twice}" twice; name it once`);
   });
 
 export const upstreamTlsSchema = z

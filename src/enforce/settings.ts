@@ -168,6 +168,12 @@ function decideClaim(
       ? unclaimable('this session claims by token', "send SET pgveil.token = '<JWT>'")
       : unclaimable('this session claims by settings', 'send SET pgveil.role and SET pgveil.purpose');
   if (values === undefined) return { ok: true, change: { setting, value: undefined, local } };
+  // FAIL-CLOSED: a claim that outlives its transaction would be that of the next client of the pool.
+  if (claims.pooled === true && !local)
+    return unclaimable(
+      'the connection is pooled, so a claim holds for one transaction',
+      `send SET LOCAL pgveil.${setting} = '…' behind BEGIN`,
+    );
   const value = values.length === 1 ? values[0] : undefined;
   if (value === undefined)
     return unclaimable('the value is not one constant', `write SET pgveil.${setting} = '…'`);

@@ -14,6 +14,8 @@ export type SessionErrorCode =
   | 'client-certificate'
   | 'auth-timeout'
   | 'auth-failed'
+  | 'verifiers-unreachable'
+  | 'upstream-login-failed'
   | 'too-many-connections'
   | 'too-many-connections-of-user'
   | 'too-many-connections-of-address'
@@ -178,6 +180,20 @@ export const errorCatalog = {
     'login-failed',
     'info',
     'check user name and password; the database server decided',
+  ),
+  'verifiers-unreachable': fatal(
+    '08006',
+    'verifiers',
+    'login-failed',
+    'error',
+    'check auth.verifiers, and that its database or file can be read',
+  ),
+  'upstream-login-failed': fatal(
+    '28000',
+    'upstream_login',
+    'login-failed',
+    'error',
+    "make the server's pg_hba.conf and auth.verifiers agree; the log of pgveil says what the server asked for",
   ),
   'too-many-connections': fatal(
     '53300',

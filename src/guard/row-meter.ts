@@ -4,7 +4,7 @@
  */
 import type { Refusal } from '../enforce/types.js';
 import { errorCatalog } from '../errors/catalog.js';
-import type { RowWindow } from './row-windows.js';
+import type { RowAllowance } from './row-allowance.js';
 
 /** As a policy's role states them; undefined: no limit. */
 export interface RowLimits {
@@ -15,7 +15,7 @@ export interface RowLimits {
 export interface RowMeterOptions {
   readonly limits: RowLimits;
   readonly role: string;
-  readonly window: RowWindow;
+  readonly window: RowAllowance;
   readonly now: () => number;
   /** Rows that earlier fetches of the same cursor or portal have shown. */
   readonly shownBefore: number;
@@ -32,20 +32,24 @@ export class RowMeter {
     this.options = options;
   }
 
-  /** INVARIANT(row-limits): asked for each row before it may go to the client. */
-  admit(): boolean {
+  /** INVARIANT(row-limits): asked for each row before it may go to the client. 'wait': again after `more`. */
+  admit(): boolean | 'wait' {
     if (this.refusal !== undefined) return false;
     const { limits, role, window, now, shownBefore } = this.options;
     if (limits.rowsPerStatement !== undefined && shownBefore + this.delivered >= limits.rowsPerStatement) {
       this.refusal = statementLimit(role, limits.rowsPerStatement);
       return false;
     }
-    this.refusal = hourLimit(limits, role, window, now());
-    if (this.refusal !== undefined) return false;
-    this.delivered++;
     // Counted where only statements are limited too, so that a policy that limits the hour takes effect at once.
-    window.add(now());
-    return true;
+    const taken = window.take(limits.rowsPerHour, now());
+    if (taken === true) this.delivered++;
+    else if (!taken) this.refusal = hourRefusal(limits.rowsPerHour ?? 0, role, window, now());
+    return taken;
+  }
+
+  /** Never rejects. */
+  more(): Promise<void> {
+    return this.options.window.more(this.options.limits.rowsPerHour);
   }
 
   /** The server has given as many rows as it was asked for, and the hour has moved on meanwhile: it is not asked again. */
@@ -67,15 +71,17 @@ export class RowMeter {
 export function hourLimit(
   { rowsPerHour }: RowLimits,
   role: string,
-  window: RowWindow,
+  window: RowAllowance,
   now: number,
 ): Refusal | undefined {
-  if (rowsPerHour === undefined || window.shown(now) < rowsPerHour) return undefined;
+  if (rowsPerHour === undefined || !window.spent(rowsPerHour, now)) return undefined;
   return hourRefusal(rowsPerHour, role, window, now);
 }
 
-function hourRefusal(rowsPerHour: number, role: string, window: RowWindow, now: number): Refusal {
-  const again = new Date(window.freesAt(now)).toISOString().slice(0, 16).replace('T', ' ');
+function hourRefusal(rowsPerHour: number, role: string, window: RowAllowance, now: number): Refusal {
+  const freesAt = window.freesAt(now);
+  if (freesAt === undefined) return uncounted(role);
+  const again = new Date(freesAt).toISOString().slice(0, 16).replace('T', ' ');
   return {
     code: 'row-limit',
     sqlstate: errorCatalog['row-limit'].sqlstate,
@@ -83,6 +89,18 @@ function hourRefusal(rowsPerHour: number, role: string, window: RowWindow, now: 
     detail: `the policy shows the role "${role}" ${rowsPerHour} rows an hour (limits.rows_per_hour), over all connections of a user`,
     hint: `more rows are shown from ${again} UTC on; select fewer rows, or ask the policy's owner for a higher limit`,
     rule: `roles.${role}.limits.rows_per_hour`,
+  };
+}
+
+/** FAIL-CLOSED: rows that nobody counts are not shown. */
+function uncounted(role: string): Refusal {
+  return {
+    code: 'row-limit',
+    sqlstate: errorCatalog['row-limit'].sqlstate,
+    message: 'the rows cannot be counted at present',
+    detail: `the policy limits the rows of the role "${role}", and the process that counts them for all workers does not answer`,
+    hint: "retry; if it stays, the proxy's log says why",
+    rule: `roles.${role}.limits`,
   };
 }
 

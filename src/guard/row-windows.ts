@@ -6,12 +6,14 @@
  * stretch of sixty minutes ever holds more rows than the limit.
  */
 
+import type { RowAllowance, RowAllowances } from './row-allowance.js';
+
 const STEP_MS = 60_000;
 const STEPS = 61;
 /** Windows kept before those without rows are thrown away. */
 const KEPT_WINDOWS = 1_000;
 
-export class RowWindow {
+export class RowWindow implements RowAllowance {
   private readonly counts = new Float64Array(STEPS);
   /** The step that `counts[newest % STEPS]` belongs to. */
   private newest = 0;
@@ -23,11 +25,32 @@ export class RowWindow {
     return this.sum;
   }
 
-  /** Counts one row. */
-  add(now: number): void {
+  add(now: number, rows = 1): void {
     this.advance(now);
-    this.counts[this.newest % STEPS]!++;
-    this.sum++;
+    this.counts[this.newest % STEPS]! += rows;
+    this.sum += rows;
+  }
+
+  spent(limit: number, now: number): boolean {
+    return this.shown(now) >= limit;
+  }
+
+  take(limit: number | undefined, now: number): boolean {
+    if (limit !== undefined && this.spent(limit, now)) return false;
+    this.add(now);
+    return true;
+  }
+
+  more(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  begin(): void {
+    // Nothing is set aside for a statement here.
+  }
+
+  end(): void {
+    // As above.
   }
 
   /** When the oldest rows will have left the count; `now` when there are none. */
@@ -53,7 +76,7 @@ export class RowWindow {
   }
 }
 
-export class RowWindows {
+export class RowWindows implements RowAllowances {
   readonly now: () => number;
   private readonly windows = new Map<string, RowWindow>();
 

@@ -4,7 +4,6 @@
  */
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
-import type { Registry } from 'prom-client';
 
 export interface CheckResult {
   readonly ok: boolean;
@@ -17,7 +16,8 @@ export type Check = () => CheckResult | Promise<CheckResult>;
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  readonly registry: Registry;
+  /** What /metrics shows. */
+  readonly registry: { metrics(): Promise<string>; readonly contentType: string };
   /** Named as /readyz shows them. */
   readonly checks: Readonly<Record<string, Check>>;
   readonly checkTimeoutMs?: number;
@@ -71,7 +71,8 @@ export function startAdmin(options: AdminOptions): Promise<AdminServer> {
   });
 }
 
-async function runChecks(
+/** The answers of all checks; one that fails or takes too long has not passed. */
+export async function runChecks(
   checks: AdminOptions['checks'],
   timeoutMs: number,
 ): Promise<Record<string, CheckResult>> {

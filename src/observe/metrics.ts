@@ -4,7 +4,7 @@
  * INVARIANT(metric-labels): labels hold words of the policy or of pgveil only, never SQL, users or values, and their
  * number is bounded.
  */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry, type Aggregator } from 'prom-client';
 import { CounterTally, HistogramTally, registerHistogram } from './tally.js';
 
 export type Decision = 'forward' | 'rewrite' | 'deny' | 'observe';
@@ -66,19 +66,22 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     tallies.push(made);
     return made;
   };
-  const counter = (name: string, help: string, labelNames: string[] = []) =>
+  const counter = (name: string, help: string, labelNames: string[] = [], aggregator: Aggregator = 'sum') =>
     new Counter({
       name,
       help,
       labelNames,
       registers,
+      aggregator,
       collect: () => tallies.forEach((each) => each.flush()),
     });
-  const gauge = (name: string, help: string, read?: () => number | undefined) =>
+  /** @param aggregator - what several workers' values are together */
+  const gauge = (name: string, help: string, aggregator: Aggregator, read?: () => number | undefined) =>
     new Gauge({
       name,
       help,
       registers,
+      aggregator,
       ...(read === undefined
         ? {}
         : {
@@ -145,44 +148,57 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
   gauge(
     'pgveil_audit_spool_bytes',
     'Bytes of the spool not yet shipped',
+    'sum',
     () => sources.audit?.().spoolBytes ?? 0,
   );
   gauge(
     'pgveil_audit_lag_seconds',
     'Age of the oldest event not yet shipped',
+    'max',
     () => sources.audit?.().lagSeconds ?? 0,
   );
   // Without Redis the spool is the log and there is nothing to be up: no sample then, so that no alert fires.
-  gauge('pgveil_audit_redis_up', '1 while Redis is reachable', () => {
+  gauge('pgveil_audit_redis_up', '1 while Redis is reachable', 'min', () => {
     const up = sources.audit?.().redisUp;
     return up === undefined ? undefined : Number(up);
   });
   const policyInfo = new Gauge({
     name: 'pgveil_policy_info',
     help: 'The policy in force',
+    aggregator: 'max',
     labelNames: ['version'],
     registers,
   });
-  const policyReloads = counter('pgveil_policy_reloads_total', 'Policy loads, by result', ['result']);
+  const policyReloads = counter(
+    'pgveil_policy_reloads_total',
+    'Policy loads, by result',
+    ['result'],
+    // Every worker loads them, and all of them together.
+    'max',
+  );
   gauge(
     'pgveil_policy_reviews_overdue',
     'Roles whose review date has passed',
+    'max',
     () => sources.policyReviewsOverdue?.() ?? 0,
   );
   gauge(
     'pgveil_catalog_age_seconds',
     'Age of the catalog snapshot',
+    'max',
     () => sources.catalogAgeSeconds?.() ?? 0,
   );
   const catalogRefreshes = counter('pgveil_catalog_refreshes_total', 'Catalog loads, by reason', ['reason']);
   gauge(
     'pgveil_unlabelled_columns',
     'Columns of protected tables without a label',
+    'max',
     () => sources.unlabelledColumns?.() ?? 0,
   );
   new Gauge({
     name: 'pgveil_build_info',
     help: 'Version of pgveil and Node.js',
+    aggregator: 'first',
     labelNames: ['version', 'node'],
     registers,
   })

@@ -127,6 +127,10 @@ const session = z
     user: z.string().min(1).optional(),
     database: z.string().min(1).optional(),
     address: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+    /** The common name of a client certificate that listen.tls.client_ca has signed; "*" is any. */
+    certificate: z.string().min(1).optional(),
+    /** A claim, not a proof: it comes with something else to match on. */
+    application_name: z.string().min(1).optional(),
     exempt: z.literal(true, 'is true or absent; write exempt: true or remove it').optional(),
     audit: z.enum(['statements', 'connections']).optional(),
     role: name.optional(),
@@ -134,11 +138,20 @@ const session = z
     /** The roles that the session may claim. */
     may: z.array(name).min(1, 'lists no role, so nothing can be claimed; list at least one').optional(),
     claims: claims.optional(),
+    /** Claims hold for one transaction, because a pool shares the connection between clients. */
+    pooled: z.literal(true, 'is true or absent; write pooled: true or remove it').optional(),
   })
   .superRefine((value, refinement) => {
     const add = (path: string[], message: string): void => {
       refinement.addIssue({ code: 'custom', path, message });
     };
+    // FAIL-CLOSED: anybody can claim a name, so it may only make a match narrower that something else has made.
+    const named = [value.user, value.database, value.address, value.certificate];
+    if (value.application_name !== undefined && named.every((one) => one === undefined || one === '*'))
+      add(
+        ['application_name'],
+        'is what the client says of itself; add user:, database:, address: or certificate: to the session, or remove it',
+      );
     const claiming = value.may !== undefined || value.claims !== undefined;
     if (value.exempt === undefined && value.role === undefined && !claiming) {
       add(
@@ -164,6 +177,9 @@ const session = z
       } else if (value.purpose !== undefined) {
         add(['purpose'], 'the purpose is claimed together with the role; remove it');
       }
+    }
+    if (value.pooled === true && value.claims === undefined) {
+      add(['pooled'], 'says how long a claim holds, and this session claims nothing; remove it');
     }
     if (value.exempt === undefined && value.audit === 'connections') {
       add(

@@ -110,15 +110,20 @@ function versionOf(
 }
 
 function claimRule(
-  { may, claims }: SessionEntry,
+  { may, claims, ...entry }: SessionEntry,
   content: PolicyContent,
   keySets: ReadonlyMap<string, PublicKeySet>,
 ): ClaimRule | undefined {
   if (may === undefined || claims === undefined) return undefined;
+  const pooled = entry.pooled === true;
   const roles = new Map(may.map((role) => [role, content.roles.get(role)?.value.purposes ?? []]));
-  if (claims === 'settings') return { by: { kind: 'settings' }, may: roles };
+  if (claims === 'settings') return { by: { kind: 'settings' }, may: roles, pooled };
   const { jwks, issuer, audience } = claims.token;
-  return { by: { kind: 'token', issuer, audience, keys: keySets.get(jwks) ?? { keys: [] } }, may: roles };
+  return {
+    by: { kind: 'token', issuer, audience, keys: keySets.get(jwks) ?? { keys: [] } },
+    may: roles,
+    pooled,
+  };
 }
 
 function matchersOf(content: PolicyContent, keySets: ReadonlyMap<string, PublicKeySet>): SessionMatcher[] {

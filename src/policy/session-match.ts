@@ -1,13 +1,7 @@
 /** Which session rule a connection gets: ordered, first match wins, as in pg_hba.conf. Knows no roles' content. */
 import { BlockList, isIP } from 'node:net';
 import type { SessionEntry } from './document.js';
-import type { SessionRule } from './types.js';
-
-export interface Connecting {
-  readonly user: string;
-  readonly database: string;
-  readonly address: string;
-}
+import type { Connecting, SessionRule } from './types.js';
 
 export interface SessionMatcher {
   readonly entry: SessionEntry;
@@ -59,6 +53,14 @@ function nameMatches(pattern: string | undefined, name: string): boolean {
 function matches(matcher: SessionMatcher, who: Connecting, address: string): boolean {
   if (!nameMatches(matcher.entry.user, who.user) || !nameMatches(matcher.entry.database, who.database))
     return false;
+  const { certificate, application_name: application } = matcher.entry;
+  // FAIL-CLOSED: "*" is any certificate, and none at all is not one of them.
+  if (
+    certificate !== undefined &&
+    (who.certificate === undefined || !nameMatches(certificate, who.certificate))
+  )
+    return false;
+  if (application !== undefined && who.applicationName !== application) return false;
   if (matcher.addresses === undefined) return true;
   const version = isIP(address);
   return version !== 0 && matcher.addresses.check(address, version === 4 ? 'ipv4' : 'ipv6');
@@ -74,6 +76,10 @@ function covers(earlier: SessionEntry, later: SessionEntry): boolean {
   const name = (a: string | undefined, b: string | undefined): boolean =>
     a === undefined || a === '*' || a === b;
   if (!name(earlier.user, later.user) || !name(earlier.database, later.database)) return false;
+  if (earlier.certificate !== undefined && later.certificate === undefined) return false;
+  if (!name(earlier.certificate, later.certificate)) return false;
+  if (earlier.application_name !== undefined && earlier.application_name !== later.application_name)
+    return false;
   const wide = addressList(earlier);
   if (wide === undefined) return true;
   const narrow = addressesOf(later);

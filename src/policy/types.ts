@@ -147,6 +147,8 @@ export interface ClaimRule {
   readonly by: ClaimSource;
   /** Role → its purposes. */
   readonly may: ReadonlyMap<string, readonly string[]>;
+  /** A pool shares the connection between clients, so that a claim ends with its transaction. */
+  readonly pooled?: boolean;
 }
 
 export type ClaimSource =
@@ -199,13 +201,20 @@ export interface BoundPolicy {
   decide(role: string, purpose: string, relation: Oid): RelationDecision;
 }
 
+/** What `sessions` match on. */
+export interface Connecting {
+  readonly user: string;
+  readonly database: string;
+  readonly address: string;
+  /** The common name of the client's certificate, if it has shown one that `listen.tls.client_ca` has signed. */
+  readonly certificate?: string | undefined;
+  /** As the startup packet claims it. */
+  readonly applicationName?: string | undefined;
+}
+
 /** The policy files, validated in themselves. Binding to a catalog may still find problems. */
 export interface PolicySet {
   readonly name: string;
   readonly version: string;
-  matchSession(who: {
-    readonly user: string;
-    readonly database: string;
-    readonly address: string;
-  }): SessionRule | undefined;
+  matchSession(who: Connecting): SessionRule | undefined;
 }

@@ -84,6 +84,8 @@ function allBut(kinds: readonly BackendKind[]): readonly BackendKind[] {
 const SMALL_MESSAGE_BYTES = 10_000;
 /** PG_MAX_AUTH_TOKEN_LENGTH (src/include/libpq/auth.h). */
 const AUTH_TOKEN_BYTES = 65_535;
+/** Passwords of a log-in fit too. */
+const CONSOLE_MESSAGE_BYTES = AUTH_TOKEN_BYTES;
 const SERVER_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Nobody has proved anything yet; libpq takes no more than 30,000 bytes there (PQconnectPoll in fe-connect.c). */
 const LOG_IN_MESSAGE_BYTES = 128 * 1024;
@@ -99,6 +101,8 @@ export interface FrameTables {
   /** As governedBackend, while rows are counted against a limit. */
   readonly meteredBackend: FrameTable;
   readonly rawBackend: FrameTable;
+  readonly consoleFrontend: FrameTable;
+  readonly consoleLogin: FrameTable;
 }
 
 export function buildFrameTables(limits: SessionLimits): FrameTables {
@@ -147,5 +151,19 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
       refused: neverInSession,
     }),
     rawBackend: backend(['ready-for-query', 'error-response', 'command-complete']),
+    consoleFrontend: frontendTable({
+      interest: everyRequest,
+      maxInterestingBytes: CONSOLE_MESSAGE_BYTES,
+      limits: empty,
+      maxLength: CONSOLE_MESSAGE_BYTES,
+    }),
+    consoleLogin: backend([
+      'authentication',
+      'backend-key-data',
+      'error-response',
+      'negotiate-protocol-version',
+      'ready-for-query',
+      'parameter-status',
+    ]),
   };
 }

@@ -6,7 +6,16 @@ import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
 import { encodeStartupPacket, type StartupMessage } from '../wire/startup.js';
-import { exemptStartup, minorForServer, Negotiation, protocolAsk } from './negotiation.js';
+import {
+  exemptStartup,
+  type LogInNegotiation,
+  minorForServer,
+  Negotiation,
+  protocolAsk,
+} from './negotiation.js';
+import { admitToConsole } from './console/admission.js';
+import { CONSOLE_DATABASE, type ConsoleSource } from './console/source.js';
+import type { ChannelTls } from './tls/facts.js';
 import type { Ports } from './ports.js';
 import { governStartup } from './startup-parameters.js';
 
@@ -14,6 +23,8 @@ export interface Claimant {
   readonly user: string;
   readonly database: string;
   readonly applicationName: string;
+  /** Of a certificate that was verified. */
+  readonly certificateName: string | undefined;
   readonly client: { readonly address: string; readonly port: number };
 }
 
@@ -23,7 +34,9 @@ export type Admission =
       readonly rule: SessionRule;
       /** The startup packet for the server. */
       readonly startup: Buffer;
-      readonly negotiation: Negotiation;
+      readonly negotiation: LogInNegotiation;
+      /** The client is served by the console, and the server proves the log-in alone. */
+      readonly console?: ConsoleSource;
       /** What the packet claims. */
       readonly claims: ClaimValues;
     }
@@ -31,7 +44,11 @@ export type Admission =
 
 export type Admitted = Extract<Admission, { ok: true }>;
 
-export function claimantOf(message: StartupMessage, client: Claimant['client']): Claimant {
+export function claimantOf(
+  message: StartupMessage,
+  client: Claimant['client'],
+  tls: ChannelTls | undefined,
+): Claimant {
   const parameters = new Map(message.parameters);
   const user = parameters.get('user') ?? '';
   // An empty database name means the user's (ProcessStartupPacket).
@@ -40,6 +57,7 @@ export function claimantOf(message: StartupMessage, client: Claimant['client']):
     user,
     database: database === '' ? user : database,
     applicationName: parameters.get('application_name') ?? '',
+    certificateName: tls?.clientCertificate?.commonName,
     client,
   };
 }
@@ -56,7 +74,13 @@ export function admit(
     return { ok: false, code: 'session-unmatched', message: 'the startup packet names no user' };
   if (duplicates.length > 0)
     return { ok: false, code: 'startup-setting-invalid', message: 'a startup parameter is given twice' };
-  const rule = ports.matchSession({ user: who.user, database: who.database, address: who.client.address });
+  const rule = ports.matchSession({
+    user: who.user,
+    database: who.database,
+    address: who.client.address,
+    certificate: who.certificateName,
+    applicationName: who.applicationName,
+  });
   if (rule === undefined)
     return {
       ok: false,
@@ -65,6 +89,12 @@ export function admit(
     };
   const ask = protocolAsk(message);
   const negotiation = new Negotiation(ask);
+  if (ports.console !== undefined && who.database === CONSOLE_DATABASE) {
+    const admitted = admitToConsole(message, who.user, rule, ports.console);
+    return admitted.ok
+      ? { ...admitted, rule, negotiation, claims: {}, console: ports.console.source }
+      : admitted;
+  }
   if (rule.exempt) return { ok: true, rule, startup: exemptStartup(message, raw), negotiation, claims: {} };
   // FAIL-CLOSED: without a role nothing can be decided.
   if (rule.role === undefined && rule.claims === undefined)
@@ -97,6 +127,7 @@ export function sessionIdentity(
     user: who.user,
     database: who.database,
     applicationName: who.applicationName,
+    certificateName: who.certificateName,
     client: who.client,
     upstream: ports.upstream,
     exempt: rule.exempt,

@@ -4,17 +4,21 @@
  */
 import type { SearchPath } from '../resolve/types.js';
 import { fromByteString } from '../wire/byte-string.js';
-import { openFrame } from '../wire/codec.js';
+import { encodeBackend } from '../wire/backend-message.js';
+import { decodeFrame, openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
+import { authentication } from '../wire/messages/authentication.js';
 import { dataRow } from '../wire/messages/data-row.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
 import { requireWellFormed } from '../wire/well-formed.js';
-import type { Negotiation } from './negotiation.js';
+import type { LogInNegotiation } from './negotiation.js';
 import { parseSearchPath } from '../enforce/search-path.js';
 
 const server = backendTypes;
+/** AUTH_REQ_SASL in src/include/libpq/protocol.h. */
+const SASL = 10;
 
 /** Passwords go through; whatever a client sends early waits until the session is ready. */
 export class LoginFrontend implements FrameSink {
@@ -47,6 +51,8 @@ export class LoginFrontend implements FrameSink {
 }
 
 export interface LoginEvents {
+  /** The client would bind to the certificate that the server binds to. */
+  bindsAlike(): boolean;
   forward(buffer: Buffer): void;
   authenticated(): void;
   /** The server has refused the log-in; its error goes to the client as it is. */
@@ -56,10 +62,10 @@ export interface LoginEvents {
 
 /** Relays the server's side of the log-in. */
 export class LoginBackend implements FrameSink {
-  private readonly negotiation: Negotiation;
+  private readonly negotiation: LogInNegotiation;
   private readonly events: LoginEvents;
 
-  constructor(negotiation: Negotiation, events: LoginEvents) {
+  constructor(negotiation: LogInNegotiation, events: LoginEvents) {
     this.negotiation = negotiation;
     this.events = events;
   }
@@ -80,7 +86,20 @@ export class LoginBackend implements FrameSink {
     return negotiated !== undefined && verdict === 'pass' ? [negotiated, frame] : verdict;
   }
 
+  /**
+   * A client binds to the certificate that the proxy shows it, and the server to its own: -PLUS cannot succeed unless they
+   * are the same, and libpq refuses to see it offered in the clear. Without the offer, clients that may do without get in.
+   */
+  private offered(frame: Buffer): Buffer {
+    if (this.events.bindsAlike()) return frame;
+    const message = decodeFrame(authentication, frame, 'authentication');
+    if (message.method !== 'sasl') return frame;
+    const mechanisms = message.mechanisms.filter((mechanism) => !mechanism.endsWith('-PLUS'));
+    return encodeBackend({ ...message, mechanisms });
+  }
+
   private own(messageType: number, frame: Buffer): Verdict {
+    if (messageType === server.authentication && frame.readInt32BE(5) === SASL) return [this.offered(frame)];
     // AuthenticationOk is code 0 (PostgreSQL manual, 54.7); the others are requests to the client.
     if (messageType === server.authentication && frame.readInt32BE(5) === 0) this.events.authenticated();
     else if (messageType === server['error-response'])

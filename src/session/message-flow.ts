@@ -5,11 +5,15 @@
  */
 import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
-import type { RowWindows } from '../guard/row-windows.js';
+import type { RowAllowances } from '../guard/row-allowance.js';
 import type { SessionRule } from '../policy/types.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
+import type { UpstreamExchange } from './auth/upstream-exchange.js';
 import { Backend } from './backend.js';
+import { ConsoleFrontend } from './console/frontend.js';
+import { consoleGreeting, ConsoleLogin } from './console/login.js';
+import type { ClientState, ConsoleSource } from './console/source.js';
 import { ExemptFrontend } from './exempt-frontend.js';
 import type { FrameTables } from './frame-tables.js';
 import type { FrontendPorts } from './frontend-ports.js';
@@ -17,11 +21,12 @@ import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
 import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
-import type { Negotiation } from './negotiation.js';
+import type { LogInNegotiation } from './negotiation.js';
 import type { Outbox } from './outbox.js';
 import { type PlaceAnswer, placeMessage } from './places.js';
 import type { Ports } from './ports.js';
 import { RowLimiter } from './row-limiter.js';
+import { ProvenLoginBackend } from './proven-login.js';
 import { RawBackend, RawFrontend } from './raw.js';
 import type { SessionReports } from './session-reports.js';
 import { SessionState } from './session-state.js';
@@ -33,12 +38,16 @@ import { TextPlanner } from './text-planner.js';
 export interface MessageFlowPorts {
   readonly ports: Ports;
   readonly tables: FrameTables;
-  readonly rowWindows: RowWindows;
+  readonly rowWindows: RowAllowances;
   readonly reports: SessionReports;
   readonly rule: SessionRule;
   /** Of the startup packet. */
   readonly claims: ClaimValues;
-  readonly negotiation: Negotiation;
+  /** The session is the console's once the server has proved who it is. */
+  readonly console: ConsoleSource | undefined;
+  readonly negotiation: LogInNegotiation;
+  /** The client has proven itself to the proxy, and this logs it in at the server; undefined: the exchange is relayed. */
+  readonly proven: UpstreamExchange | undefined;
   readonly identities: IdentityBook;
   readonly toClient: Outbox;
   readonly toUpstream: Outbox;
@@ -56,6 +65,12 @@ export interface MessageFlowPorts {
   terminate(): void;
   /** The server has said that it ends the session. */
   serverEnded(): void;
+  /** Both legs show one certificate, so that channel binding can be relayed. */
+  bindsAlike(): boolean;
+  /** The client is told what it is told of a wrong password. */
+  passwordRejected(reason: string): void;
+  /** The server is needed no more. */
+  leaveServer(): void;
   /** Tells the client and ends the session. */
   fatal(code: SessionErrorCode, message: string): void;
 }
@@ -65,6 +80,7 @@ const HEADER_BYTES = 5;
 
 export class MessageFlow {
   private readonly to: MessageFlowPorts;
+  private governed: GovernedFrontend | undefined;
   private readonly isRaw: boolean;
   private readonly clientFramer: Framer;
   private readonly upstreamFramer: Framer;
@@ -78,13 +94,14 @@ export class MessageFlow {
   private ledger: RunLedger | undefined;
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
-  private governed: GovernedFrontend | undefined;
+  private limiter: RowLimiter | undefined;
+  private console: ConsoleFrontend | undefined;
 
   /** Begins with the log-in: the StartupMessage is on its way to the server. */
   constructor(to: MessageFlowPorts) {
     this.to = to;
     const { rule, tables } = to;
-    this.isRaw = rule.exempt && rule.audit === 'connections';
+    this.isRaw = rule.exempt && rule.audit === 'connections' && to.console === undefined;
     const resumeClient = (): void => {
       this.clientFramer.resume(this.clientSink);
       this.sendLate();
@@ -97,22 +114,47 @@ export class MessageFlow {
     this.clientHold = new Hold(() => to.resumed(resumeClient), broken);
     this.upstreamHold = new Hold(() => to.resumed(resumeUpstream), broken);
     this.clientFramer = new Framer(
-      this.isRaw ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,
+      to.console !== undefined
+        ? tables.consoleFrontend
+        : this.isRaw && to.proven === undefined ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,
     );
-    this.upstreamFramer = new Framer(tables.loginBackend);
+    this.upstreamFramer = new Framer(to.console === undefined ? tables.loginBackend : tables.consoleLogin);
     const forwardClient = (buffer: Buffer): void => to.toUpstream.add(buffer);
     const terminate = (): void => to.terminate();
-    this.clientSink = this.isRaw
-      ? new RawFrontend(forwardClient, terminate)
-      : new LoginFrontend(forwardClient, terminate, () => this.authenticated);
-    this.upstreamSink = new LoginBackend(to.negotiation, {
-      forward: (buffer) => to.toClient.add(buffer),
+    // Who has proven itself already has no more password to send: whatever comes now waits for the end of the log-in.
+    this.authenticated = to.proven !== undefined;
+    this.clientSink =
+      this.isRaw && to.proven === undefined
+        ? new RawFrontend(forwardClient, terminate)
+        : new LoginFrontend(forwardClient, terminate, () => this.authenticated);
+    const login = this.beginLogin();
+    this.upstreamSink = to.console === undefined ? login : new ConsoleLogin(login);
+  }
+
+  private beginLogin(): FrameSink {
+    const { to } = this;
+    const events = {
+      forward: (buffer: Buffer) => to.toClient.add(buffer),
       authenticated: () => (this.authenticated = true),
-      rejected: (sqlstate) => {
+      rejected: (sqlstate: string) => {
         to.serverEnded();
         to.reports.rejected(sqlstate);
       },
       ready: () => this.loggedIn(),
+    };
+    if (to.proven === undefined)
+      return new LoginBackend(to.negotiation, { ...events, bindsAlike: () => to.bindsAlike() });
+    return new ProvenLoginBackend(to.negotiation, to.proven, this.upstreamHold, {
+      ...events,
+      toUpstream: (buffer) => to.toUpstream.add(buffer),
+      otherVerifier: () => {
+        to.reports.upstreamLoginFailed("the server's verifier of this user is not the one that auth.verifiers gave");
+        to.passwordRejected('other_verifier');
+      },
+      refused: (why) => {
+        to.reports.upstreamLoginFailed(why);
+        to.fatal('upstream-login-failed', why);
+      },
     });
   }
 
@@ -144,12 +186,32 @@ export class MessageFlow {
 
   /** Nothing is under way, and no transaction is open. */
   get idle(): boolean {
-    return this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);
+    return this.console?.idle ?? this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);
+  }
+
+  /** What the client had to read has left. */
+  clientDrained(): void {
+    this.resumeAnswered();
+  }
+
+  /** As SHOW CLIENTS tells it. */
+  get activity(): ClientState {
+    const { state } = this;
+    const inTransaction = this.console?.inTransaction ?? (state !== undefined && state.transactionStatus !== 'I');
+    if (this.idle) return inTransaction ? 'in transaction' : 'idle';
+    const busy = this.console !== undefined || this.raw !== undefined || (state?.answers.pending ?? 0) > 0;
+    return inTransaction && !busy ? 'in transaction' : 'active';
+  }
+
+  /** Statements begun since the log-in. */
+  get statements(): number {
+    return this.ledger?.begun ?? 0;
   }
 
   /** The session has ended, and with it the statements under way. */
   interrupt(): void {
     this.ledger?.interruptAll();
+    this.limiter?.interrupt();
   }
 
   /** An answer may be what a held message of the client waits for. */
@@ -174,7 +236,26 @@ export class MessageFlow {
       this.to.fatal(place.code, placeMessage(place.code, this.to.identities.current.user));
       return 'stop';
     }
+    if (this.to.console !== undefined) return this.beginConsole(this.to.console);
     return this.to.rule.exempt ? this.beginExempt() : this.beginProbe();
+  }
+
+  private beginConsole(source: ConsoleSource): Verdict {
+    const { to } = this;
+    const texts = new TextDescriptions(to.ports.planner);
+    this.console = new ConsoleFrontend({
+      source,
+      ledger: this.open(),
+      describe: (text) => texts.describe(Buffer.from(text)),
+      failed: (error) => to.reports.consoleFailed(error),
+      hold: this.clientHold,
+      toClient: (buffer) => to.toClient.add(buffer),
+      clientCongested: () => to.toClient.congested,
+      terminate: () => to.terminate(),
+    });
+    this.clientSink = this.console;
+    to.leaveServer();
+    return consoleGreeting();
   }
 
   private beginExempt(): Verdict {
@@ -187,6 +268,7 @@ export class MessageFlow {
         () => this.noteDdl(),
       );
       this.upstreamSink = this.raw;
+      if (this.to.proven !== undefined) this.beginRawFrontend(this.raw);
       return 'pass';
     }
     const { planner } = this.to.ports;
@@ -196,6 +278,16 @@ export class MessageFlow {
       (to) => new ExemptFrontend(to, new TextDescriptions(planner)),
     );
     return 'pass';
+  }
+
+  /** Behind a log-in that the client's bytes had to wait for. */
+  private beginRawFrontend(raw: RawBackend): void {
+    this.clientFramer.useTable(this.to.tables.rawFrontend);
+    this.clientSink = new RawFrontend(
+      (buffer) => this.to.toUpstream.add(buffer),
+      () => this.to.terminate(),
+    );
+    if (this.clientFramer.held) raw.noteRequest();
   }
 
   /** The server's ReadyForQuery is kept back; the probe's own takes its place. */
@@ -262,14 +354,15 @@ export class MessageFlow {
       serverEnded: () => to.serverEnded(),
       ddl: () => this.noteDdl(),
     });
-    const limiter = new RowLimiter({
+    const limiter = (this.limiter = new RowLimiter({
       inner: backend,
       state,
       windows: to.rowWindows,
+      hold: this.upstreamHold,
       toUpstream: (buffer) => to.toUpstream.add(buffer),
       meterRows: (on) =>
         this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.governedBackend),
-    });
+    }));
     this.upstreamSink = governed ? new StrictAnswers(limiter, state) : backend;
     this.clientSink = frontend({
       limiter,

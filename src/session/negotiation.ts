@@ -84,11 +84,16 @@ export interface LogInNegotiation {
 
 /** The one NegotiateProtocolVersion of a log-in. The server sends its own, if any, before everything else. */
 export class Negotiation implements LogInNegotiation {
-  readonly ask: ProtocolAsk;
+  private readonly ask: ProtocolAsk;
   private open = true;
 
   constructor(ask: ProtocolAsk) {
     this.ask = ask;
+  }
+
+  /** The server has said what there is to say. */
+  get settled(): boolean {
+    return !this.open;
   }
 
   /**

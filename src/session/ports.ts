@@ -4,9 +4,11 @@
  */
 import type { AuditPort } from '../audit/types.js';
 import type { EnforceContext, Planner, Refusal } from '../enforce/types.js';
-import type { SessionRule } from '../policy/types.js';
+import type { Connecting, SessionRule } from '../policy/types.js';
+import type { AuthenticationPort } from './auth/port.js';
 import type { UpstreamTls } from './tls/client-handshake.js';
 import type { ServerTls } from './tls/server-handshake.js';
+import type { ConsolePort } from './console/admission.js';
 
 export interface SessionLimits {
   /** Client connections at a time; one more gets 53300. */
@@ -90,14 +92,12 @@ export interface Ports {
   /** Asked for each connection, since a reload brings other certificates. Absent: no leg is encrypted. */
   readonly encryption?: EncryptionPort | undefined;
   readonly limits: SessionLimits;
+  /** Ends log-ins at the proxy (auth.mode scram). Absent: the server's own exchange is relayed. */
+  readonly authentication?: AuthenticationPort | undefined;
   /** Name and version of the policy set in force, for the audit. */
   policyIdentity(): { readonly name: string; readonly version: string };
   /** The first entry of `sessions` that matches; undefined: the log-in is refused. */
-  matchSession(who: {
-    readonly user: string;
-    readonly database: string;
-    readonly address: string;
-  }): SessionRule | undefined;
+  matchSession(who: Connecting): SessionRule | undefined;
   /**
    * Catalog and policy in force for a database; the same object until either changes. Undefined: not ready, so
    * governed statements are refused. A promise only for a database that is met for the first time.
@@ -105,6 +105,8 @@ export interface Ports {
   contextFor(database: string): EnforceContext | undefined | Promise<EnforceContext | undefined>;
   /** A statement that changes the structure has passed (from an exempt session). */
   noteDdl(database: string): void;
+  /** The virtual database `pgveil`; undefined: it is a database like any other. */
+  readonly console?: ConsolePort;
   /** Loads the catalog again, now. Rejects when that is not possible. */
   refreshCatalog(database: string): Promise<void>;
 }

@@ -10,7 +10,7 @@
  */
 import type { EnforcedSql, PlanFacts, Refusal } from '../enforce/types.js';
 import { hourLimit, RowMeter, type RowLimits } from '../guard/row-meter.js';
-import type { RowWindow, RowWindows } from '../guard/row-windows.js';
+import type { RowAllowance, RowAllowances } from '../guard/row-allowance.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
 import { toByteString } from '../wire/byte-string.js';
@@ -22,6 +22,7 @@ import {
   failingFrames,
   syncFrame,
 } from './counted-frames.js';
+import type { Hold } from './hold.js';
 import { makePoison } from './poison.js';
 import type { Portal } from './prepared.js';
 import type { SessionState } from './session-state.js';
@@ -43,7 +44,8 @@ export interface RoleLimits {
 export interface RowLimiterPorts {
   readonly inner: FrameSink;
   readonly state: SessionState;
-  readonly windows: RowWindows;
+  readonly windows: RowAllowances;
+  readonly hold: Hold;
   toUpstream(buffer: Buffer): void;
   /** Makes the framer ask for each row from the next message on, or no more. */
   meterRows(on: boolean): void;
@@ -83,6 +85,8 @@ const READING: ReadonlySet<string> = new Set(['SELECT', 'FETCH']);
 export class RowLimiter implements FrameSink {
   private readonly to: RowLimiterPorts;
   private counted: Counted | undefined;
+  /** Of what is counted. */
+  private allowance: RowAllowance | undefined;
   /** What earlier fetches of a cursor or portal have shown. */
   private readonly shown = new WeakMap<Portal, number>();
 
@@ -100,6 +104,12 @@ export class RowLimiter implements FrameSink {
     const answer = this.counted?.answer;
     if (answer?.kind !== 'query') return false;
     return answer.runs.some((run, index) => index > answer.at && run.record.command === 'COPY');
+  }
+
+  /** Nothing more is counted; also when the session ends in the middle. */
+  interrupt(): void {
+    this.allowance?.end();
+    this.allowance = undefined;
   }
 
   /** Before a statement begins: nothing is left of the hour. */
@@ -135,11 +145,13 @@ export class RowLimiter implements FrameSink {
   }
 
   /** Asked for each DataRow and CopyData while a statement is counted. */
-  allows(): boolean {
+  allows(): boolean | 'wait' {
     const { counted } = this;
     // Rows of a statement before it, which nobody counts, may still be on their way.
     if (counted === undefined || this.to.state.answers.head !== counted.answer) return true;
-    return counted.meter.admit();
+    const admitted = counted.meter.admit();
+    if (admitted === 'wait') this.to.hold.until(counted.meter.more(), () => undefined);
+    return admitted;
   }
 
   message(type: number, frame: Buffer): Verdict {
@@ -234,6 +246,8 @@ export class RowLimiter implements FrameSink {
     const meter = this.meterFor(portal, role);
     const counted = { answer, role, texts, run, meter, portal, failing: false, copying: false };
     this.counted = counted;
+    this.allowance = this.windowOf(role);
+    this.allowance.begin();
     if (answer.kind === 'query') answer.counted = true;
     this.to.meterRows(true);
     return counted;
@@ -274,13 +288,14 @@ export class RowLimiter implements FrameSink {
     for (const frame of frames) this.to.toUpstream(frame);
   }
 
-  private windowOf({ user, role }: RoleLimits): RowWindow {
+  private windowOf({ user, role }: RoleLimits): RowAllowance {
     return this.to.windows.of(user, role);
   }
 
   private end(): void {
     this.counted = undefined;
     this.to.meterRows(false);
+    this.interrupt();
   }
 }
 

@@ -1,7 +1,9 @@
 /** The listening socket: accepts, counts and bounds connections, and drains them at the end. */
 import { once } from 'node:events';
 import net from 'node:net';
+import type { RowAllowances } from '../guard/row-allowance.js';
 import { RowWindows } from '../guard/row-windows.js';
+import type { ClientFacts } from './console/source.js';
 import { buildFrameTables } from './frame-tables.js';
 import { Handshakes } from './handshakes.js';
 import { CountedPlaces, type Places } from './places.js';
@@ -13,6 +15,8 @@ export interface ListenerOptions extends Ports {
   readonly port: number;
   /** Counts the connections, where others count with this listener; absent: it counts its own. */
   readonly places?: Places;
+  /** The same of the rows that are shown in an hour. */
+  readonly rows?: RowAllowances;
 }
 
 export interface Listener {
@@ -20,6 +24,8 @@ export interface Listener {
   /** The port in use, also when 0 was asked for. */
   readonly port: number;
   readonly connections: number;
+  /** For SHOW CLIENTS. */
+  clients(): readonly Omit<ClientFacts, 'worker'>[];
   /** Stops accepting; idle sessions end with 57P01 at once, busy ones after their transaction or after `graceMs`. */
   close(options: { readonly graceMs: number }): Promise<void>;
   /** Ends every session now. */
@@ -35,7 +41,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const host: SessionHost = {
     ports: options,
     tables: buildFrameTables(options.limits),
-    rowWindows: new RowWindows(),
+    rowWindows: options.rows ?? new RowWindows(),
     places: options.places ?? new CountedPlaces(options.limits),
     handshakeDone: (session) => handshakes.end(session),
     closed: (session) => {
@@ -67,6 +73,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     get connections() {
       return sessions.size;
     },
+    clients: () => [...sessions].map((session) => session.describe()),
     shutDown,
     close: async ({ graceMs }) => {
       server.close();

@@ -66,6 +66,22 @@ export class SessionReports {
     this.ports.logger.info({ reason, client: client.address }, 'a TLS handshake with a client failed');
   }
 
+  /** The proxy has refused the password; `reason` is for the log, the audit and the metrics alone. */
+  passwordRejected(sqlstate: string, reason: string, address: string): void {
+    this.ports.observer.authFailure(reason);
+    this.loginFailed(sqlstate, reason);
+    this.ports.logger.info({ reason, client: address }, 'a log-in was refused');
+  }
+
+  verifiersMissing(error: unknown): void {
+    this.ports.logger.error({ err: error }, 'the verifiers of auth.verifiers cannot be read');
+  }
+
+  upstreamLoginFailed(why: string): void {
+    this.ports.observer.upstreamError();
+    this.ports.logger.error({ upstream: this.ports.upstream, why }, 'pgveil cannot log in at the database server');
+  }
+
   /** The server has refused it. */
   rejected(sqlstate: string): void {
     this.ports.observer.authFailure(failureReason('auth-failed'));
@@ -124,6 +140,13 @@ export class SessionReports {
 
   protocolBroken(reason: string): void {
     this.ports.logger.warn({ reason, session: this.identities?.current.id }, 'a peer broke the protocol');
+  }
+
+  consoleFailed(error: unknown): void {
+    this.ports.logger.error(
+      { err: error, session: this.identities?.current.id },
+      'a command of the console failed',
+    );
   }
 
   bug(error: unknown): void {

@@ -5,10 +5,13 @@
  */
 import type net from 'node:net';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
-import type { RowWindows } from '../guard/row-windows.js';
+import type { RowAllowances } from '../guard/row-allowance.js';
 import { encodeFrontend } from '../wire/frontend-message.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
+import type { ClientFacts } from './console/source.js';
+import { type Credentials, wipe } from './auth/credentials.js';
+import { UpstreamExchange } from './auth/upstream-exchange.js';
 import { adoptSocket, type Channel, TlsHandshakeFailure } from './channel.js';
 import type { FrameTables } from './frame-tables.js';
 import { type Admitted, sessionIdentity } from './identity.js';
@@ -25,14 +28,14 @@ import { UpstreamConnection, UpstreamTlsFailure } from './upstream-connection.js
 export interface SessionHost extends ConnectionCounts {
   readonly ports: Ports;
   readonly tables: FrameTables;
-  readonly rowWindows: RowWindows;
+  readonly rowWindows: RowAllowances;
   readonly places: Places;
   /** The session has said why it came. */
   handshakeDone(session: Session): void;
   closed(session: Session): void;
 }
 
-type Phase = 'startup' | 'connecting' | 'log-in' | 'ready' | 'closed';
+type Phase = 'startup' | 'authenticating' | 'connecting' | 'log-in' | 'ready' | 'closed';
 
 /** Of a message that is gathered in memory, between two looks of `endIfStalled`. */
 const LEAST_PROGRESS_BYTES = 1024;
@@ -51,12 +54,15 @@ export class Session {
   private readonly reports: SessionReports;
   private readonly places: HeldPlaces;
   private readonly startup: StartupPhase;
+  private readonly since = new Date();
   /** From the admission on. */
   private identities: IdentityBook | undefined;
   /** From the moment that the server is connected. */
   private flow: MessageFlow | undefined;
   private timer: NodeJS.Timeout;
   private opened = false;
+  /** Until the server has let us in. */
+  private credentials: Credentials | undefined;
   private terminating = false;
   private flushWanted = false;
   private draining = false;
@@ -64,19 +70,23 @@ export class Session {
   private received = 0;
   private receivedSeen = -Infinity;
   private serverEnded = false;
+  /** The console goes on without a server: to be told, then told. */
+  private leaving = false;
+  private left = false;
 
   constructor(socket: net.Socket, host: SessionHost) {
     this.host = host;
     this.ports = host.ports;
     this.reports = new SessionReports(host.ports);
     this.places = new HeldPlaces(host.places);
-    this.timer = setTimeout(
-      () => this.startupTimedOut(),
-      this.ports.limits.startupTimeoutMs,
-    );
+    this.timer = setTimeout(() => this.startupTimedOut(), this.ports.limits.startupTimeoutMs);
     this.client = adoptSocket(socket, {
       chunk: (bytes) => this.guarded(() => this.fromClient(bytes)),
-      drained: () => this.guarded(() => this.settle()),
+      drained: () =>
+        this.guarded(() => {
+          this.flow?.clientDrained();
+          this.settle();
+        }),
       closed: (error) => this.guarded(() => this.clientClosed(error)),
     });
     this.toClient.attach(this.client);
@@ -117,7 +127,7 @@ export class Session {
     if (this.phase === 'closed') return;
     this.received += bytes.length;
     this.ports.observer.bytes('from-client', bytes.length);
-    if (this.phase === 'startup') this.startup.fromClient(bytes);
+    if (this.phase === 'startup' || this.phase === 'authenticating') this.startup.fromClient(bytes);
     else this.flow!.fromClient(bytes);
     this.settle();
   }
@@ -145,9 +155,10 @@ export class Session {
       this.flushWanted = false;
       this.toUpstream.add(flushFrame);
     }
-    if (this.terminating) this.toUpstream.add(terminateFrame);
+    if ((this.terminating && !this.left) || this.leaving) this.toUpstream.add(terminateFrame);
     this.toUpstream.flush();
     this.toClient.flush();
+    if (this.leaving) this.leaveServer();
     if (this.terminating) {
       this.end('client terminated');
       return;
@@ -155,7 +166,10 @@ export class Session {
     this.client.lendReadBuffer(this.toUpstream.pending);
     this.upstream?.lendReadBuffer(this.toClient.pending);
     const { flow } = this;
-    if (flow === undefined) this.client.setReading(this.phase === 'startup');
+    if (flow === undefined)
+      this.client.setReading(
+        this.phase === 'startup' || (this.phase === 'authenticating' && this.startup.reading),
+      );
     else {
       this.client.setReading(!flow.clientHeld && !this.toUpstream.congested);
       this.upstream?.setReading(!flow.upstreamHeld && !this.toClient.congested);
@@ -182,14 +196,46 @@ export class Session {
         this.host.handshakeDone(this);
         if (purpose === 'log-in') this.restartTimer(this.ports.limits.authTimeoutMs);
       },
+      authenticating: () => (this.phase = 'authenticating'),
+      authenticated: () => (this.phase = 'connecting'),
+      rejected: (reason) => this.rejected(reason),
+      malformed: ({ sqlstate, message, detail }) => {
+        this.reports.passwordRejected(sqlstate, 'malformed', this.client.remote.address);
+        this.refuse(sqlstate, message, detail, 'log-in refused');
+      },
+      verifiersMissing: (error) => {
+        this.reports.verifiersMissing(error);
+        this.fatal('verifiers-unreachable', 'the verifiers of passwords cannot be read');
+      },
+      upstreamMissing: (error) => this.upstreamClosed(error instanceof Error ? error : undefined),
+      resumed: (work) => this.resumed(work),
+      terminate: () => (this.terminating = true),
       admitted: (login) => this.guarded(() => this.connect(login)),
       fatal: (code, message) => this.fatal(code, message),
       end: (reason) => this.end(reason),
     });
   }
 
+  /** INVARIANT(users-untold): whatever the reason, the client is told what the server tells of a wrong password. */
+  private rejected(reason: string): void {
+    const { sqlstate } = errorCatalog['auth-failed'];
+    const { user } = this.reports.who!;
+    this.reports.passwordRejected(sqlstate, reason, this.client.remote.address);
+    this.refuse(sqlstate, `password authentication failed for user "${user}"`, undefined, 'log-in refused');
+  }
+
+  /** In the server's own words. */
+  private refuse(sqlstate: string, message: string, detail: string | undefined, reason: string): void {
+    this.toClient.add(encodeErrorResponse({ severity: 'FATAL', sqlstate, message, detail }));
+    this.end(reason);
+  }
+
   private connect(login: AdmittedLogin): void {
-    if (this.phase !== 'connecting') return;
+    this.credentials = login.credentials;
+    if (this.phase !== 'connecting') {
+      this.forgetCredentials();
+      return;
+    }
     const { who, admission, context } = login;
     const identity = sessionIdentity(who, admission, context, this.ports);
     const identities = new IdentityBook(identity, this.ports);
@@ -218,7 +264,7 @@ export class Session {
     this.settle();
   }
 
-  private beginFlow({ rule, claims, negotiation }: Admitted, identities: IdentityBook): MessageFlow {
+  private beginFlow({ rule, claims, negotiation, console }: Admitted, identities: IdentityBook): MessageFlow {
     return new MessageFlow({
       ports: this.ports,
       tables: this.host.tables,
@@ -227,9 +273,23 @@ export class Session {
       rule,
       claims,
       negotiation,
+      console,
       identities,
       toClient: this.toClient,
       toUpstream: this.toUpstream,
+      proven:
+        this.credentials === undefined
+          ? undefined
+          : new UpstreamExchange(this.credentials, () => {
+              const tls = this.upstream?.tls;
+              return { encrypted: tls !== undefined, endPoint: tls?.endpointHash };
+            }),
+      bindsAlike: () => {
+        const shown = this.client.tls?.endpointHash;
+        const theirs = this.upstream?.tls?.endpointHash;
+        return shown !== undefined && theirs !== undefined && shown.equals(theirs);
+      },
+      passwordRejected: (reason) => this.rejected(reason),
       takeUserPlace: () => this.places.take({ user: this.reports.who!.user }),
       resumed: (work) => this.resumed(work),
       broken: (error) => this.broken(error),
@@ -237,13 +297,46 @@ export class Session {
       wantFlush: () => (this.flushWanted = true),
       terminate: () => (this.terminating = true),
       serverEnded: () => (this.serverEnded = true),
+      leaveServer: () => (this.leaving = true),
       fatal: (code, message) => this.fatal(code, message),
     });
+  }
+
+  /** The log-in is proved, and the server needed no more. */
+  private leaveServer(): void {
+    this.leaving = false;
+    this.left = true;
+    this.connection?.end();
+    this.upstream = undefined;
+  }
+
+  /** For SHOW CLIENTS. */
+  describe(): Omit<ClientFacts, 'worker'> {
+    const who = this.reports.who;
+    const current = this.reports.identities?.current;
+    const ready = this.phase === 'ready';
+    return {
+      id: ready ? (current?.id ?? '') : '',
+      user: who?.user ?? '',
+      database: who?.database ?? '',
+      role: current?.role,
+      purpose: current?.purpose,
+      exempt: current?.exempt,
+      address: this.client.remote.address,
+      port: this.client.remote.port,
+      state: ready ? this.flow!.activity : 'log-in',
+      connectedSince: this.since.toISOString(),
+      applicationName: who?.applicationName ?? '',
+      clientTls: this.client.tls?.version,
+      upstreamTls: this.upstream?.tls?.version,
+      statements: this.flow?.statements ?? 0,
+    };
   }
 
   private logInSucceeded(): void {
     clearTimeout(this.timer);
     this.phase = 'ready';
+    this.forgetCredentials();
     this.opened = true;
     this.identities?.encrypted({
       client: this.client.tls?.version,
@@ -267,7 +360,7 @@ export class Session {
   }
 
   private upstreamClosed(error: Error | undefined): void {
-    if (this.phase === 'closed') return;
+    if (this.phase === 'closed' || this.left) return;
     if (error instanceof UpstreamTlsFailure) {
       this.reports.upstreamNotEncrypted(error.message);
       this.fatal('upstream-tls', 'no encrypted connection to the database server could be made');
@@ -310,11 +403,17 @@ export class Session {
     this.phase = 'closed';
     clearTimeout(this.timer);
     this.flow?.interrupt();
+    this.forgetCredentials();
     this.reports.closed(reason, this.opened);
     this.connection?.end();
     this.client.end();
     this.places.leave();
     this.host.closed(this);
+  }
+
+  private forgetCredentials(): void {
+    if (this.credentials !== undefined) wipe(this.credentials);
+    this.credentials = undefined;
   }
 
   /** The one catch of a connection. */

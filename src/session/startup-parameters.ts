@@ -118,6 +118,11 @@ function checkSetting(
 ): StartupProblem | undefined {
   const folded = settingName(name);
   const claim = CLAIM.exec(folded)?.[1];
+  if (claim !== undefined && rule?.pooled === true)
+    return {
+      code: 'startup-setting-not-allowed',
+      message: 'this session is pooled, so it claims with SET LOCAL in each transaction',
+    };
   if (claim !== undefined && rule?.by.kind === 'settings') {
     // The server takes the last of two.
     if (claims.has(claim))

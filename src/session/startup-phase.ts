@@ -5,9 +5,16 @@
 import type { EnforceContext } from '../enforce/types.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { CancelRequest } from '../wire/startup.js';
+import type { LoginFailure } from './auth/client-exchange.js';
+import type { Credentials } from './auth/credentials.js';
+import type { AuthenticationPort } from './auth/port.js';
+import type { SaslProblem } from './auth/sasl-problem.js';
 import { relayCancel } from './cancel.js';
+import { ClientAuthentication } from './client-authentication.js';
 import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
-import { unsupportedVersion } from './negotiation.js';
+import { withClippedNames } from './name-length.js';
+import { needsServer, type ProtocolAsk, protocolAsk, unsupportedVersion } from './negotiation.js';
+import { serverVersion, ToldNegotiation } from './server-versions.js';
 import type { TlsHandshake } from './channel.js';
 import { encryptionProblem } from './tls/demands.js';
 import type { ChannelTls } from './tls/facts.js';
@@ -39,6 +46,18 @@ export interface StartupPorts {
   connecting(purpose: 'cancel' | 'log-in'): void;
   /** Maybe in a later event, after `connecting`: a database that is met for the first time has its catalog loaded. */
   admitted(login: AdmittedLogin): void;
+  /** The client proves itself to the proxy; its bytes come here again, as long as `reading`. */
+  authenticating(): void;
+  /** The client has done so, and what comes behind waits for a connection to the server. */
+  authenticated(): void;
+  rejected(reason: LoginFailure): void;
+  malformed(problem: SaslProblem): void;
+  verifiersMissing(error: unknown): void;
+  /** The server cannot be asked which version of the protocol it speaks. */
+  upstreamMissing(error: unknown): void;
+  /** Does `work` in an event of its own, if the session still lives. */
+  resumed(work: () => void): void;
+  terminate(): void;
   /** Tells the client and ends the session. */
   fatal(code: SessionErrorCode, message: string): void;
   /** Ends the session. */
@@ -50,6 +69,9 @@ interface ClaimedLogin {
   readonly admission: Admitted;
   /** What the client sent behind its StartupMessage already. */
   readonly rest: Buffer;
+  /** Undefined: the server's own exchange is relayed. */
+  readonly credentials: Credentials | undefined;
+  readonly ask: ProtocolAsk;
 }
 
 export interface AdmittedLogin extends ClaimedLogin {
@@ -60,6 +82,7 @@ export interface AdmittedLogin extends ClaimedLogin {
 export class StartupPhase {
   private readonly to: StartupPorts;
   private readonly packets: StartupPackets;
+  private authentication: ClientAuthentication | undefined;
   /** In force when the connection came; a reload concerns the next one. */
   private readonly serverTls: ServerTls | undefined;
 
@@ -69,8 +92,17 @@ export class StartupPhase {
     this.packets = new StartupPackets(this.serverTls !== undefined);
   }
 
+  /** False: the client's bytes stay in the kernel. */
+  get reading(): boolean {
+    return this.authentication?.reading ?? true;
+  }
+
   /** Throws ProtocolViolation for anything malformed. */
   fromClient(bytes: Buffer): void {
+    if (this.authentication !== undefined) {
+      this.authentication.fromClient(bytes);
+      return;
+    }
     const step = this.packets.push(bytes);
     switch (step.kind) {
       case 'wait':
@@ -106,9 +138,11 @@ export class StartupPhase {
     });
   }
 
-  private logIn({ message, raw, duplicates, rest }: StartupMessageStep): void {
+  private logIn(step: StartupMessageStep): void {
     const { ports, places, remote } = this.to;
-    const who = claimantOf(message, remote);
+    const { duplicates, rest } = step;
+    const { message, raw } = withClippedNames(step.message, step.raw);
+    const who = claimantOf(message, remote, this.to.tls());
     this.to.claimed(who);
     const unsafe = encryptionProblem(this.serverTls?.mode, this.to.tls());
     if (unsafe !== undefined) {
@@ -121,19 +155,69 @@ export class StartupPhase {
       return;
     }
     this.to.connecting('log-in');
-    const claimed: ClaimedLogin = { who, admission, rest };
+    const claimed: ClaimedLogin = { who, admission, rest, credentials: undefined, ask: protocolAsk(message) };
     const place = places.take({ address: who.client.address });
     if (place instanceof Promise) void place.then((answer) => this.placed(answer, claimed));
     else this.placed(place, claimed);
   }
 
   private placed(place: PlaceAnswer, claimed: ClaimedLogin): void {
-    const { ports } = this.to;
-    const { who, admission } = claimed;
+    const { authentication } = this.to.ports;
+    const { who } = claimed;
     if (!place.ok) {
       this.to.fatal(place.code, placeMessage(place.code, who.user));
       return;
     }
+    if (authentication === undefined) this.load(claimed);
+    else if (needsServer(claimed.ask)) this.negotiate(authentication, claimed);
+    else this.authenticate(authentication, claimed);
+  }
+
+  /** What only the server knows, the client has to be told before it proves itself. */
+  private negotiate(port: AuthenticationPort, claimed: ClaimedLogin): void {
+    const { to } = this;
+    const { who, ask, admission } = claimed;
+    serverVersion(to.ports, ask, who).then(
+      (answer) =>
+        to.resumed(() => {
+          const negotiation = new ToldNegotiation(ask, answer);
+          if (negotiation.told !== undefined) to.toClient(negotiation.told);
+          this.authenticate(port, { ...claimed, admission: { ...admission, negotiation } });
+        }),
+      (error: unknown) => to.resumed(() => to.upstreamMissing(error)),
+    );
+  }
+
+  /** INVARIANT(proven-first): until the client has proven itself, no connection is opened for it and no catalog read. */
+  private authenticate(port: AuthenticationPort, claimed: ClaimedLogin): void {
+    const { to } = this;
+    const { who, rest } = claimed;
+    this.authentication = new ClientAuthentication(
+      {
+        port,
+        user: who.user,
+        address: who.client.address,
+        endPoint: to.tls()?.endpointHash,
+        toClient: (frame) => to.toClient(frame),
+        resumed: (work) => to.resumed(work),
+        accepted: (credentials, behind) => {
+          to.authenticated();
+          this.load({ ...claimed, credentials, rest: behind });
+        },
+        rejected: (reason) => to.rejected(reason),
+        malformed: (problem) => to.malformed(problem),
+        verifiersMissing: (error) => to.verifiersMissing(error),
+        terminate: () => to.terminate(),
+      },
+      rest,
+    );
+    to.authenticating();
+    this.authentication.begin();
+  }
+
+  private load(claimed: ClaimedLogin): void {
+    const { ports } = this.to;
+    const { who, admission } = claimed;
     const context = admission.rule.exempt ? undefined : ports.contextFor(who.database);
     if (context instanceof Promise)
       // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.

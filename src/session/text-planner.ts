@@ -193,8 +193,10 @@ export class TextPlanner {
     const version = this.context?.policy.version;
     if (version !== this.ruleVersion) {
       this.ruleVersion = version;
-      const { user, database, client } = this.identities.current;
-      const rule = this.ports.matchSession({ user, database, address: client.address });
+      const { user, database, applicationName, certificateName, client } = this.identities.current;
+      const { address } = client;
+      const certificate = certificateName;
+      const rule = this.ports.matchSession({ user, database, address, applicationName, certificate });
       this.rule = rule?.exempt === true ? undefined : rule;
       this.facts = undefined;
     }

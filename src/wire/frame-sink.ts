@@ -23,6 +23,9 @@ export interface FrameSink {
   bytes(buffer: Buffer): void;
   /** A message of discardOversized beyond its limit was met; its body is thrown away. The result goes on in its place. */
   oversized(type: number, bodyLength: number): readonly Buffer[];
-  /** A metered message begins: false throws it away. Needed only where the table meters something. */
-  allows?(type: number): boolean;
+  /**
+   * A metered message begins: false throws it away, 'wait' stops before it until `resume()` asks again.
+   * Needed only where the table meters something.
+   */
+  allows?(type: number): boolean | 'wait';
 }

@@ -96,7 +96,9 @@ export class Framer {
       const frame = this.heldFrame;
       this.heldFrame = NOTHING;
       this.state = BETWEEN;
-      this.settle(frame, sink.message(frame[0]!, frame), sink);
+      // A metered message has no frame: its header was split, or it stands in the backlog with what is behind it.
+      if (frame.length > 0) this.settle(frame, sink.message(frame[0]!, frame), sink);
+      else if (this.headerFilled > 0) this.openSplit(sink);
       while (this.state < HELD && this.backlog.length > 0) this.run(this.backlog.shift()!, sink, true);
     }
     this.running = false;
@@ -136,7 +138,13 @@ export class Framer {
             this.fail(problem);
           }
           const total = length + 1;
-          if (this.refuses(type, sink)) {
+          const allowed = this.allows(type, sink);
+          if (allowed === 'wait') {
+            emit(chunk, start, pos, sink);
+            this.hold(NOTHING, owned ? chunk.subarray(pos) : Buffer.from(chunk.subarray(pos)));
+            return;
+          }
+          if (!allowed) {
             emit(chunk, start, pos, sink);
             pos += HEADER_BYTES;
             start = pos;
@@ -241,8 +249,13 @@ export class Framer {
     const problem = headerProblem(this.table, type, length);
     if (problem !== undefined) this.fail(problem);
     if (this.headerFilled < HEADER_BYTES) return;
+    const allowed = this.allows(type, sink);
+    if (allowed === 'wait') {
+      this.hold(NOTHING, NOTHING);
+      return;
+    }
     this.headerFilled = 0;
-    if (this.refuses(type, sink)) {
+    if (!allowed) {
       this.skip(length - 4);
       return;
     }
@@ -267,8 +280,8 @@ export class Framer {
   }
 
   /** FAIL-CLOSED: a metered message that nobody allows goes nowhere. */
-  private refuses(type: number, sink: FrameSink): boolean {
-    return this.table.action[type] === METERED && sink.allows?.(type) !== true;
+  private allows(type: number, sink: FrameSink): boolean | 'wait' {
+    return this.table.action[type] !== METERED || (sink.allows?.(type) ?? false);
   }
 
   private skip(bodyLength: number): void {

@@ -1,9 +1,10 @@
 /** `pgveil serve`: runs the proxy and answers signals (SPEC 1). */
 import type { App } from '../../app.js';
+import type { Origins } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { CommandFailure, EXIT, ProblemsFailure, reasonOf, type ExitCode } from '../exit.js';
 import { packageVersion } from '../version.js';
-import { configOption, loadCommandConfig } from '../config-file.js';
+import { configOption, readCommandConfig } from '../config-file.js';
 import type { Register } from './register.js';
 
 interface Options {
@@ -42,16 +43,20 @@ async function serve(options: Options): Promise<ExitCode> {
       fix: 'write for example --drain 30',
     });
   }
-  const config = await loadCommandConfig(options.config);
-  const app = await start(config, options.logLevel);
+  const { config, origins } = await readCommandConfig(options.config);
+  const app = await start(config, origins, options.logLevel);
   await untilStopped(app, options.drain * 1000);
   return EXIT.fine;
 }
 
-async function start(config: Config, logLevel: Options['logLevel']): Promise<App> {
+async function start(config: Config, origins: Origins, logLevel: Options['logLevel']): Promise<App> {
   const { PolicyError, startApp } = await import('../../app.js');
+  const { workerCount } = await import('../../app/workers/worker-count.js');
+  const { startWorkers } = await import('../../app/workers/primary.js');
+  const workers = workerCount(config.workers);
+  const common = { version: packageVersion(), logLevel, origins };
   try {
-    return await startApp(config, { version: packageVersion(), logLevel });
+    return await (workers === 1 ? startApp(config, common) : startWorkers(config, { ...common, workers }));
   } catch (error) {
     if (error instanceof PolicyError) throw new ProblemsFailure(error.problems);
     throw new CommandFailure(EXIT.findings, `pgveil could not start: ${reasonOf(error)}`, { cause: error });

@@ -24,13 +24,8 @@ const base = 'catalog: { url: "postgres://u:secret@h/d" }\n';
 describe('a bad configuration is refused with its place and the fix', () => {
   it.each([
     ['listen: { prot: 1 }', '2:11: error: unknown key "prot" in "listen" (prot); did you mean "port"?'],
-    [
-      'listen: { tls: { mode: require } }',
-      '2:24: error: "listen.tls.mode": TLS comes with a later release (require); put mode: disable',
-    ],
-    ['upstream: { tls: { mode: prefer } }', 'TLS comes with a later release'],
     ['auth: { mode: scram }', '2:15: error: "auth.mode": needs verifiers to check log-ins against'],
-    ['workers: 4', 'several workers come with a later release (4); write workers: auto'],
+    ['workers: 0', 'write workers: auto, or a whole number from 1 to 64'],
     ['limits: { auth_timeout: 3x }', '"limits.auth_timeout": is no duration (3x); write for example 30s'],
     ['limits: { statement_bytes: lots }', 'is no usable size (lots); write for example 1MiB'],
     ['audit: { redis: "http://x" }', 'is no such URL'],

@@ -1,0 +1,155 @@
+/**
+ * Several workers as one proxy: starts them, starts again those that end unasked, and does for all of them what can only
+ * be done once: reload, count, answer at the admin endpoint. It reads no statement and opens no session.
+ *
+ * INVARIANT(last-good): all workers put changed policies in force, or none does; a worker that starts again with other
+ * policies than the others have is let in only once all have those.
+ */
+import cluster from 'node:cluster';
+import type { App, AppOptions } from '../../app.js';
+import type { Config } from '../../config/schema.js';
+import { startAdmin } from '../../observe/admin.js';
+import { createLogger } from '../../observe/log.js';
+import type { PolicyProblem } from '../../policy/types.js';
+import { inTurn } from '../reload.js';
+import { encryptionFiles } from '../encryption.js';
+import { watchFiles } from '../watch-files.js';
+import { Crew } from './crew.js';
+import { sharedChecks } from './shared-checks.js';
+
+export interface PrimaryOptions extends AppOptions {
+  readonly workers: number;
+}
+
+const START_MS = 60_000;
+const PREPARE_MS = 60_000;
+const SAMPLES_MS = 2_000;
+
+/** As startApp, over several processes. */
+export async function startWorkers(config: Config, options: PrimaryOptions): Promise<App> {
+  const { version, workers, logLevel = 'info' } = options;
+  const logger = createLogger({ level: logLevel, base: { version } });
+  const script = import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js';
+  // Round robin spreads long-lived connections evenly, which the system's own choice does not (Node manual, Cluster).
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.setupPrimary({
+    exec: new URL(script, import.meta.url).pathname,
+    args: [],
+    serialization: 'advanced',
+  });
+
+  let inForce: string | undefined;
+  const reloadNow = async (): Promise<readonly PolicyProblem[]> => {
+    const members = crew.members();
+    const prepared = await Promise.allSettled(
+      members.map(({ line }) => line.ask('prepareReload', null, PREPARE_MS)),
+    );
+    const problems = distinct(
+      prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : [noAnswer(config.policies)])),
+    );
+    if (problems.length > 0) {
+      for (const { line } of members) line.tell('keepPolicies', problems);
+      return problems;
+    }
+    const versions = await Promise.allSettled(
+      members.map(({ line }) => line.ask('commitReload', null, PREPARE_MS)),
+    );
+    for (const one of versions) if (one.status === 'fulfilled') inForce = one.value;
+    return [];
+  };
+  const failed = (error: unknown): void => {
+    logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
+  };
+  const queue = inTurn((work: () => Promise<unknown>) => work(), failed);
+  const reload = async (): Promise<readonly PolicyProblem[]> => {
+    let problems: readonly PolicyProblem[] = [];
+    await queue(async () => (problems = await reloadNow()));
+    return problems;
+  };
+  /** Whether a worker that has loaded these policies may take connections. */
+  const mayJoin = async (policyVersion: string): Promise<boolean> => {
+    let may = false;
+    await queue(async () => {
+      inForce ??= policyVersion;
+      // The files have changed since: then all of them read them, or this one is started again.
+      if (policyVersion !== inForce) await reloadNow();
+      may = policyVersion === inForce;
+    });
+    return may;
+  };
+  const crew = new Crew({
+    config,
+    logger,
+    workers,
+    start: { config, origins: options.origins, version, logLevel },
+    mayJoin,
+    reload,
+    samplesMs: SAMPLES_MS,
+  });
+  try {
+    const { host, port } = await crew.begin(START_MS);
+    const admin = await startAdmin({
+      ...config.admin,
+      registry: {
+        contentType: crew.metrics.contentType,
+        metrics: async () => {
+          await crew.collect();
+          return crew.metrics.text();
+        },
+      },
+      checks: sharedChecks(crew, workers),
+    });
+    const watchMs = options.watchMs ?? 1_000;
+    const watch =
+      watchMs === 0
+        ? undefined
+        : watchFiles(
+            config.policies,
+            watchMs,
+            () => {
+              reload().catch(failed);
+            },
+            encryptionFiles(config),
+          );
+    logger.info(
+      {
+        listen: `${host}:${port}`,
+        admin: admin.url,
+        upstream: `${config.upstream.host}:${config.upstream.port}`,
+        workers,
+      },
+      'pgveil accepts connections',
+    );
+    let closing: Promise<void> | undefined;
+    return {
+      ports: { proxy: port, admin: admin.port },
+      reload,
+      close({ graceMs = 0 } = {}) {
+        watch?.close();
+        const closed = crew.drain(graceMs);
+        // Health is answered until the end, so that whoever watches sees the drain.
+        closing ??= closed.finally(() => admin.stop());
+        return closing;
+      },
+    };
+  } catch (error) {
+    await crew.drain(0);
+    throw error;
+  }
+}
+
+/** Each worker finds the same problem in the same file. */
+function distinct(problems: readonly PolicyProblem[]): PolicyProblem[] {
+  return [...new Map(problems.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+function noAnswer(file: string): PolicyProblem {
+  return {
+    place: { file, line: 1, column: 1 },
+    severity: 'error',
+    code: 'worker',
+    text: '',
+    message: 'a worker did not say whether the policies fit',
+    fix: 'see the log, and reload again',
+  };
+}

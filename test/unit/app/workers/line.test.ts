@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { Line } from '../../../../src/app/workers/line.js';
+
+interface Left {
+  double: { ask: number; answer: number };
+  fail: { ask: null; answer: null };
+  never: { ask: null; answer: null };
+  [name: string]: { ask: unknown; answer: unknown };
+}
+
+function pair(): {
+  ask: Line<Left, Record<never, never>>;
+  told: number[];
+  answers: Line<Record<never, never>, Left>;
+} {
+  const told: number[] = [];
+  const ask: Line<Left, Record<never, never>> = new Line(
+    (packet) => queueMicrotask(() => answers.received(packet)),
+    {},
+  );
+  const answers: Line<Record<never, never>, Left> = new Line(
+    (packet) => queueMicrotask(() => ask.received(packet)),
+    {
+      double: (n: number) => {
+        told.push(n);
+        return Promise.resolve(n * 2);
+      },
+      fail: () => Promise.reject(new Error('it went wrong')),
+      never: () => new Promise<null>(() => undefined),
+    } as never,
+  );
+  return { ask, told, answers };
+}
+
+test('answers belong to their questions, failures and silence are told, and telling waits for nothing', async () => {
+  const { ask, told } = pair();
+  expect(await Promise.all([1, 2, 3].map((n) => ask.ask('double', n)))).toEqual([2, 4, 6]);
+  await expect(ask.ask('fail', null)).rejects.toThrow('it went wrong');
+  await expect(ask.ask('never', null, 10)).rejects.toThrow('no answer to "never" within 10 ms');
+  await expect(ask.ask('unknown', null)).rejects.toThrow('nobody answers "unknown"');
+  ask.tell('double', 9);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(told).toEqual([1, 2, 3, 9]);
+});
+
+test('what waits for a process that has gone fails, and nothing is sent to it', async () => {
+  const { ask } = pair();
+  const waiting = ask.ask('never', null);
+  ask.close();
+  await expect(waiting).rejects.toThrow('has gone');
+  await expect(ask.ask('double', 1)).rejects.toThrow('has gone');
+  ask.tell('double', 1);
+});
+
+test.each([null, 'text', 7, {}, { line: 'answer', id: 99, value: 1 }])(
+  'a message of somebody else, %j, is passed over',
+  (message) => {
+    expect(() => pair().ask.received(message ?? {})).not.toThrow();
+  },
+);
