@@ -32,6 +32,26 @@ export const debianClients: readonly Client[] = [
   python('sqlalchemy', 'python3-sqlalchemy', 'python3-psycopg2'),
   python('sqlalchemy_asyncpg', 'python3-sqlalchemy', 'python3-asyncpg'),
   {
+    name: 'psql+libpq18',
+    family: 'psql',
+    command: ['bash', 'test/clients/psql/with-libpq18.bash', 'bash', 'test/clients/psql/psql.bash'],
+    needs: { debian: ['postgresql-client'] },
+    ci: true,
+  },
+  {
+    name: 'psycopg3+libpq18',
+    family: 'python',
+    command: [
+      'bash',
+      'test/clients/psql/with-libpq18.bash',
+      '/usr/bin/python3',
+      '-B',
+      'test/clients/python/psycopg3_client.py',
+    ],
+    needs: { debian: ['python3', 'python3-psycopg'] },
+    ci: true,
+  },
+  {
     name: 'odbc',
     family: 'odbc',
     command: ['/usr/bin/python3', '-B', 'test/clients/odbc/odbc_client.py'],

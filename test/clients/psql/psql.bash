@@ -15,6 +15,9 @@ connect() {
   same "$(sql <<<'SELECT current_user, current_database();')" "$PGUSER|$PGDATABASE" 'who and where'
   same "$(sql <<<'\echo :SERVER_VERSION_NUM' | cut -c1-2)" "$PGVEIL_SERVER_MAJOR" 'server version'
   holds "$(psql -Xc '\d products')" '"products_pkey" PRIMARY KEY' '\d products'
+  if [ -n "${PGVEIL_LIBPQ:-}" ]; then # with-libpq18.bash: what libpq has had since 16 tells which one was loaded
+    holds "$(PGREQUIREAUTH=md5 psql -Xc 'SELECT 1' 2>&1)" 'authentication method requirement "md5" failed' 'require_auth'
+  fi
 }
 
 tls() {

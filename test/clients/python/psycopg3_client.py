@@ -31,6 +31,8 @@ def connect():
     same((user, database), (ENV["PGUSER"], ENV["PGDATABASE"]))
     same(db.info.server_version // 10000, MAJOR, "server_version")
     same(db.info.encoding, "utf-8", "encoding")
+    # psql/with-libpq18.bash
+    truth(psycopg.pq.version() // 10000 >= int(ENV.get("PGVEIL_LIBPQ", "0")), "another libpq was loaded")
 
 
 def tls():
