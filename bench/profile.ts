@@ -35,7 +35,7 @@ async function profile(options: Options, signal: AbortSignal): Promise<void> {
     const nodeFlags = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
     const withoutRedis = options.contender.endsWith('no Redis');
     const stage = await openStage(
-      { scale: 1, consent: 'single', withoutRedis, nodeFlags },
+      { scale: 1, consent: 'single', withoutRedis, tls: options.contender.endsWith('TLS'), nodeFlags },
       (what) => process.stderr.write(`profile: ${what}\n`),
       signal,
     );
@@ -48,7 +48,7 @@ async function profile(options: Options, signal: AbortSignal): Promise<void> {
         throw new Error(
           `no proxy is called "${options.contender}"; there are ${stage.contenders.map(({ name }) => `"${name}"`).join(', ')}`,
         );
-      const slice = { ...contender, ...options, database };
+      const slice = { encrypted: false, ...contender, ...options, database };
       await runPgbench({ ...slice, seconds: 3 }, signal);
       await settle(contender.pid);
       begin = monotonicMicroseconds();

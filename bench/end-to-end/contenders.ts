@@ -9,6 +9,8 @@ export interface Contender {
   readonly port: number;
   readonly user: string;
   readonly scriptFile: string;
+  /** The client's leg is TLS. */
+  readonly encrypted?: boolean;
   /** The proxy's process; undefined without one. */
   readonly pid: number | undefined;
   /** Removes what the slice has left on disk, so that a long run does not fill it. */
@@ -20,6 +22,8 @@ export interface Ports {
   readonly pgbouncer: { readonly port: number; readonly pid: number };
   readonly pgveil: RunningPgveil;
   readonly pgveilWithoutRedis: RunningPgveil | undefined;
+  /** PgBouncer and pgveil offer TLS, and are measured with it too. */
+  readonly tls: boolean;
 }
 
 /** pgbench's own select-only statement. */
@@ -62,6 +66,18 @@ export async function makeContenders(
     { name: names.directGuarded, ...direct, scriptFile: guarded },
     { name: names.pgbouncerGuarded, ...bouncer, scriptFile: guarded },
   ];
+  if (ports.tls) {
+    contenders.push(
+      { name: 'PgBouncer, TLS', ...bouncer, scriptFile: plain, encrypted: true },
+      {
+        name: 'pgveil exempt, audit: connections, TLS',
+        ...veil(pgveil, users.connections),
+        scriptFile: plain,
+        encrypted: true,
+      },
+      { name: 'pgveil governed, TLS', ...veil(pgveil, users.governed), scriptFile: plain, encrypted: true },
+    );
+  }
   if (pgveilWithoutRedis !== undefined) {
     const alone = (user: string) => ({
       ...veil(pgveilWithoutRedis, user),
@@ -84,10 +100,10 @@ export async function verify(contenders: readonly Contender[]): Promise<void> {
   const aid = 4711;
   const balance = (aid % 20011) - 10000;
   const masked = Math.floor(balance / bucketSize) * bucketSize;
-  for (const { name, port, user } of contenders) {
+  for (const { name, port, user, encrypted = false } of contenders) {
     const governed = user === users.governed;
     const ask = (which: number) =>
-      withClient(port, database, user, async (client) => {
+      withClient({ port, database, user, encrypted }, async (client) => {
         const { rows } = await client.query<{ abalance: number }>(`${SELECT}${which}`);
         return JSON.stringify(rows.map((row) => row.abalance));
       });

@@ -37,19 +37,22 @@ export async function startDatabase(
     settings: { shared_buffers: '256MB', jit: 'off', max_wal_size: '2GB' },
   });
   try {
-    await withClient(server.port, 'postgres', server.superuser, async (client) => {
+    await withClient({ port: server.port, database: 'postgres', user: server.superuser }, async (client) => {
       await client.query(`CREATE DATABASE ${database}`);
     });
     await initialisePgbench({ port: server.port, user: server.superuser, database }, options.scale, signal);
-    const version = await withClient(server.port, database, server.superuser, async (client) => {
-      await client.query(contentSql(options.consent));
-      // VACUUM may not stand in the transaction that a text of several statements is.
-      await client.query('VACUUM (FULL, ANALYZE) pgbench_accounts');
-      await client.query('VACUUM (ANALYZE) consents');
-      await client.query('CHECKPOINT');
-      const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
-      return rows[0]!.server_version;
-    });
+    const version = await withClient(
+      { port: server.port, database, user: server.superuser },
+      async (client) => {
+        await client.query(contentSql(options.consent));
+        // VACUUM may not stand in the transaction that a text of several statements is.
+        await client.query('VACUUM (FULL, ANALYZE) pgbench_accounts');
+        await client.query('VACUUM (ANALYZE) consents');
+        await client.query('CHECKPOINT');
+        const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+        return rows[0]!.server_version;
+      },
+    );
     return { server, version, accounts: options.scale * 100_000 };
   } catch (error) {
     await server.stop();
@@ -78,12 +81,21 @@ function contentSql(consent: 'single' | 'history'): string {
 }
 
 export async function withClient<T>(
-  port: number,
-  databaseName: string,
-  user: string,
+  target: {
+    readonly port: number;
+    readonly database: string;
+    readonly user: string;
+    readonly encrypted?: boolean;
+  },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ host: '127.0.0.1', port, database: databaseName, user });
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: target.port,
+    database: target.database,
+    user: target.user,
+    ssl: target.encrypted === true ? { rejectUnauthorized: false } : false,
+  });
   // A failure of the connection rejects what waits for an answer; what comes behind the last answer matters to nobody.
   client.on('error', () => undefined);
   await client.connect();

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly consent: 'single' | 'history';
   /** Adds a pgveil whose audit is the spool alone. */
   readonly withoutRedis: boolean;
+  /** Adds PgBouncer and pgveil over TLS on the client's leg. */
+  readonly tls: boolean;
   /** Only contenders whose name contains one of these; all when empty. */
   readonly only: readonly string[];
   readonly jsonFile: string | undefined;
@@ -26,6 +28,7 @@ export const usage = `usage: npm run bench:end-to-end -- [options]
   --consent FORM     single (one row per person and purpose) or history (single)
   --only A,B         contenders whose name contains A or B (all)
   --without-redis    also a pgveil whose audit is the spool alone
+  --tls              also PgBouncer and pgveil over TLS on the client's leg
   --quick            one round of 2 s slices at 8 clients, scale 1: proves that all works, measures nothing
   --json FILE        also writes every slice to FILE
 `;
@@ -43,6 +46,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       consent: { type: 'string', default: 'single' },
       only: { type: 'string' },
       'without-redis': { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     scale: count('--scale', values.scale ?? (quick ? '1' : '10')),
     consent,
     withoutRedis: values['without-redis'],
+    tls: values.tls,
     only: list(values.only ?? ''),
     jsonFile: values.json,
   };

@@ -14,6 +14,8 @@ export interface Slice {
   readonly protocol: Protocol;
   readonly clients: number;
   readonly seconds: number;
+  /** Over TLS to the contender. */
+  readonly encrypted: boolean;
 }
 
 export interface SliceResult {
@@ -40,6 +42,7 @@ export async function runPgbench(slice: Slice, signal: AbortSignal): Promise<Sli
       ...['-h', '127.0.0.1', '-p', String(slice.port), '-U', slice.user, slice.database],
     ],
     signal,
+    slice.encrypted ? 'require' : 'disable',
   );
   const failed = figure(said, /number of failed transactions: (\d+)/);
   if (failed > 0) throw new Error(`${failed} transactions failed on port ${slice.port}:\n${said}`);
@@ -62,16 +65,20 @@ export async function initialisePgbench(
       ...['-h', '127.0.0.1', '-p', String(target.port), '-U', target.user, target.database],
     ],
     signal,
+    'disable',
   );
 }
 
-async function pgbench(args: readonly string[], signal: AbortSignal): Promise<string> {
+async function pgbench(
+  args: readonly string[],
+  signal: AbortSignal,
+  sslMode: 'disable' | 'require',
+): Promise<string> {
   const program = await ensurePgbench();
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      // Both sides are on the loopback interface, and no contender offers encryption.
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', PGSSLMODE: 'disable', PGGSSENCMODE: 'disable' },
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', PGSSLMODE: sslMode, PGGSSENCMODE: 'disable' },
       stdio: ['ignore', 'pipe', 'pipe'],
       // Out of the terminal's foreground group: Ctrl-C is ours to pass on, once.
       detached: true,

@@ -1,5 +1,5 @@
 /** Starts Debian's PgBouncer in session mode, as the pooler to compare with. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureProgram } from '../../src/cli/launch/debian-package.js';
@@ -24,6 +24,8 @@ export async function startPgbouncer(options: {
   readonly upstreamPort: number;
   readonly database: string;
   readonly users: readonly string[];
+  /** Paths; offered to clients that ask for TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }): Promise<RunningProxy> {
   const command = await ensurePgbouncer();
   const port = await freePort();
@@ -50,8 +52,9 @@ max_client_conn = 200
 ignore_startup_parameters = extra_float_digits
 log_connections = 0
 log_disconnections = 0
-`,
+${tlsLines(options.tls, folder)}`,
   );
+  await copyKey(options.tls, folder);
   try {
     const server = await startServerProcess({
       command,
@@ -75,4 +78,17 @@ log_disconnections = 0
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+function tlsLines(tls: { readonly cert: string } | undefined, folder: string): string {
+  if (tls === undefined) return '';
+  return `client_tls_sslmode = allow\nclient_tls_cert_file = ${tls.cert}\nclient_tls_key_file = ${join(folder, 'server.key')}\n`;
+}
+
+/** A key is readable by its owner alone, so PgBouncer's user gets a copy. */
+async function copyKey(tls: { readonly key: string } | undefined, folder: string): Promise<void> {
+  if (tls === undefined) return;
+  const copy = join(folder, 'server.key');
+  await copyFile(tls.key, copy);
+  if (process.getuid?.() === 0) await chown(copy, nobody.uid, nobody.gid);
 }

@@ -27,6 +27,8 @@ export async function startPgveil(options: {
   readonly consent: 'single' | 'history';
   /** Absent: the spool alone is the log. */
   readonly redisUrl?: string;
+  /** Paths; offered to clients that ask for TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** For node itself, before the script's name. */
   readonly nodeFlags?: readonly string[];
 }): Promise<RunningPgveil> {
@@ -43,7 +45,14 @@ export async function startPgveil(options: {
   await writeFile(
     configFile,
     stringify({
-      listen: { port },
+      listen: {
+        port,
+        ...(options.tls === undefined
+          ? {}
+          : { tls: { mode: 'prefer', cert: options.tls.cert, key: options.tls.key } }),
+      },
+      // One process, so that its processor time is all of pgveil's.
+      workers: 1,
       upstream: { port: options.upstreamPort },
       catalog: { url: `postgres://postgres@127.0.0.1:${options.upstreamPort}/${database}` },
       policies,

@@ -72,9 +72,9 @@ async function measure(
   seconds: number,
   signal: AbortSignal,
 ): Promise<Measurement> {
-  const { pid, port, user, scriptFile } = contender;
+  const { pid, port, user, scriptFile, encrypted = false } = contender;
   const before = pid === undefined ? 0 : processorSeconds(pid);
-  const slice = { port, user, database, scriptFile, protocol, clients, seconds };
+  const slice = { port, user, database, scriptFile, protocol, clients, seconds, encrypted };
   const { tps, transactions, latencyMs } = await runPgbench(slice, signal);
   const settled = pid === undefined || (await settle(pid));
   const used = pid === undefined ? undefined : processorSeconds(pid) - before;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startRedis } from '../../src/cli/launch/redis.js';
+import { makeCertificates } from '../../test/support/certificates.js';
 import { makeContenders, verify, type Contender } from './contenders.js';
 import { database, startDatabase, users } from './database.js';
 import { startPgbouncer } from './pgbouncer.js';
@@ -22,6 +23,7 @@ export interface StageOptions {
   readonly scale: number;
   readonly consent: 'single' | 'history';
   readonly withoutRedis: boolean;
+  readonly tls: boolean;
   /** For the node of pgveil. */
   readonly nodeFlags?: readonly string[];
 }
@@ -48,12 +50,20 @@ export async function openStage(
     const { server, version, accounts } = await startDatabase(options, signal);
     stops.push(() => server.stop());
     const redis = await begin('Redis', startRedis());
+    const certificates = options.tls ? await makeCertificates() : undefined;
+    if (certificates !== undefined) {
+      stops.push(() => {
+        certificates.remove();
+        return Promise.resolve();
+      });
+    }
+    const tls = certificates === undefined ? {} : { tls: certificates.server };
     const pgbouncer = await begin(
       'PgBouncer',
-      startPgbouncer({ upstreamPort: server.port, database, users: Object.values(users) }),
+      startPgbouncer({ upstreamPort: server.port, database, users: Object.values(users), ...tls }),
     );
     const { consent, nodeFlags = [] } = options;
-    const proxy = { upstreamPort: server.port, consent, nodeFlags };
+    const proxy = { upstreamPort: server.port, consent, nodeFlags, ...tls };
     const pgveil = await begin('pgveil', startPgveil({ ...proxy, redisUrl: redis.url }));
     const pgveilWithoutRedis = options.withoutRedis
       ? await begin('pgveil without Redis', startPgveil(proxy))
@@ -63,7 +73,7 @@ export async function openStage(
     const trim = async (): Promise<void> => {
       await promisify(execFile)('redis-cli', ['-p', String(redis.port), 'xtrim', stream, 'MAXLEN', '1']);
     };
-    const ports = { postgres: server.port, pgbouncer, pgveil, pgveilWithoutRedis };
+    const ports = { postgres: server.port, pgbouncer, pgveil, pgveilWithoutRedis, tls: options.tls };
     const { contenders, guardedSql } = await makeContenders(ports, folder, accounts, trim);
     progress('checking that each contender answers rightly');
     await verify(contenders);
