@@ -72,13 +72,18 @@ describe('libpq', () => {
     );
     await expect.poll(() => proxy.authFailures).toContain('tls_handshake');
     expect(proxy.audit.events).toContainEqual(
-      expect.objectContaining({ kind: 'login-failed', reason: expect.stringMatching(/^TLS: ERR_SSL_/) }),
+      expect.objectContaining({
+        kind: 'login-failed',
+        reason: expect.stringMatching(/^TLS: ERR_SSL_/) as string,
+      }),
     );
   });
 
   test('refuses an expired certificate', async () => {
     const proxy = await startTlsProxy(server, { client: { certificate: certificates.expiredServer } });
-    expect(await psql(proxy.port, `user=postgres dbname=postgres ${verified()}`)).toContain('certificate verify failed');
+    expect(await psql(proxy.port, `user=postgres dbname=postgres ${verified()}`)).toContain(
+      'certificate verify failed',
+    );
     await proxy.stop();
   });
 
@@ -165,8 +170,6 @@ describe('server names (SNI)', () => {
 });
 
 describe('the start of a connection', () => {
-  const greeting = /authentication|\0\0\0\x0a/; // an Authentication request (SASL): the StartupMessage was heard
-
   test.each([
     [
       'direct TLS',
@@ -179,7 +182,7 @@ describe('the start of a connection', () => {
     const socket = await connect();
     socket.write(startup);
     const [answer] = (await once(socket, 'data')) as [Buffer];
-    expect(answer.toString('latin1')).toMatch(greeting);
+    // An Authentication request: the StartupMessage was heard.
     expect(answer[0]).toBe('R'.charCodeAt(0));
     socket.destroy();
   });
