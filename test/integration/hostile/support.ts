@@ -1,9 +1,16 @@
 /** A client that keeps whatever bytes come, and cuts them into frames only afterwards: hostile bytes must not stop it. */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeBackend, type BackendMessage } from '../../../src/wire/backend-message.js';
 import { errorField } from '../../../src/wire/messages/error-response.js';
 import { ProtocolViolation } from '../../../src/wire/protocol-violation.js';
 import type { RawClient } from '../session/support.js';
+
+/** The DBA is audited by connection alone, the superuser by statement. */
+export const hostilePolicy = readFileSync('policies/crm.yaml', 'utf8').replace(
+  '  - { user: crm_admin, exempt: true }',
+  '  - { user: crm_admin, exempt: true, audit: connections }\n  - { user: postgres, exempt: true }',
+);
 
 /** A frame by its type letter; the length word is true unless one is given. */
 export function frame(letter: string, body: Buffer | string = '', length?: number): Buffer {
