@@ -40,6 +40,10 @@ const url = (...schemes: string[]): z.ZodString =>
     `is no such URL; write ${schemes.map((one) => `${one}//…`).join(' or ')}`,
   );
 
+const workersError = {
+  error: 'is no number of workers; write workers: auto, or a whole number from 1 to 64',
+};
+
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
@@ -72,9 +76,7 @@ export const configSchema = z.strictObject({
   admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(9188) }).prefault({}),
   /** auto: as many as there are processors. 1: one process. */
   workers: z
-    .union([z.literal('auto'), z.int().min(1).max(64)], {
-      error: 'is no number of workers; write workers: auto, or a whole number from 1 to 64',
-    })
+    .union([z.literal('auto'), z.int().min(1, workersError).max(64, workersError)], workersError)
     .default('auto'),
   limits: z
     .strictObject({
