@@ -13,7 +13,9 @@ export interface Setting {
 export const settings: readonly Setting[] = [
   { name: 'direct', short: 'D', direct: true, role: 'exempt', transport: 'tls' },
   { name: 'exempt plain', short: 'EP', direct: false, role: 'exempt', transport: 'plain' },
+  { name: 'exempt TLS', short: 'ET', direct: false, role: 'exempt', transport: 'tls' },
   { name: 'governed plain', short: 'GP', direct: false, role: 'governed', transport: 'plain' },
+  { name: 'governed TLS', short: 'GT', direct: false, role: 'governed', transport: 'tls' },
 ];
 
 /** The log-ins of the sample CRM; marketing is the one whose rows depend on consent. */

@@ -6,8 +6,8 @@ import pg from 'pg';
 import type { PostgresVersion } from '../../src/cli/launch/postgres-binaries.js';
 import { startPostgres, type PostgresServer } from '../../src/cli/launch/postgres.js';
 import { startRedis } from '../../src/cli/launch/redis.js';
-import { makeCertificates } from '../support/certificates.js';
-import { startPgveil } from './pgveil-process.js';
+import { makeCertificates, type Certificates } from '../support/certificates.js';
+import { startPgveil, type PgveilProcess } from './pgveil-process.js';
 import type { ClientEnvironment, Endpoint, Setting } from './settings.js';
 
 export interface World {
@@ -48,20 +48,16 @@ export async function startWorld(version: PostgresVersion): Promise<World> {
       () => redis.stop(),
     );
     await loadSample(server);
-    const plain = await startPgveil({
-      folder: join(folder, 'plain'),
-      settings: {
-        upstream: { host: server.host, port: server.port },
-        catalog: { url: `postgres://pgveil_catalog:catalog@${server.host}:${server.port}/${home}` },
-        audit: { redis: redis.url, stream: 'clients:plain' },
-      },
-    });
-    stops.push(() => plain.stop());
+    const proxies = await startProxies({ folder, server, redis: redis.url, certificates });
+    stops.push(
+      () => proxies.plain.stop(),
+      () => proxies.tls.stop(),
+    );
 
     const endpointOf = (setting: Setting): Endpoint => ({
       // By name: node's drivers verify no certificate against an address.
       host: 'localhost',
-      port: setting.direct ? server.port : plain.port,
+      port: setting.direct ? server.port : proxies[setting.transport].port,
       ...(setting.transport === 'tls' ? { ca: certificates.ca.files.cert } : {}),
     });
     return {
@@ -86,8 +82,62 @@ export async function startWorld(version: PostgresVersion): Promise<World> {
   }
 }
 
+interface Surroundings {
+  readonly folder: string;
+  readonly server: PostgresServer;
+  readonly redis: string;
+  readonly certificates: Certificates;
+}
+
+/** One that relays log-ins in the clear, one that ends TLS and SCRAM and begins both again with certificates of its own. */
+async function startProxies({
+  folder,
+  server,
+  redis,
+  certificates,
+}: Surroundings): Promise<Record<Setting['transport'], PgveilProcess>> {
+  const { host, port } = server;
+  const address = `${host}:${port}`;
+  const catalog = { url: `postgres://pgveil_catalog:catalog@${address}/${home}` };
+  const { cert, key } = await certificates.ca.issue({ names: ['localhost', '127.0.0.1'], name: 'pgveil' });
+  const plain = await startPgveil({
+    folder: join(folder, 'plain'),
+    settings: {
+      upstream: { host, port },
+      auth: { mode: 'passthrough' },
+      catalog,
+      audit: { redis, stream: 'clients:plain' },
+    },
+  });
+  try {
+    const tls = await startPgveil({
+      folder: join(folder, 'tls'),
+      settings: {
+        listen: { tls: { mode: 'require', cert, key } },
+        upstream: { host, port, tls: { mode: 'verify-full', ca: certificates.ca.files.cert } },
+        auth: {
+          mode: 'scram',
+          verifiers: { from: 'query', url: `postgres://pgveil_auth:auth@${address}/postgres` },
+        },
+        catalog,
+        audit: { redis, stream: 'clients:tls' },
+      },
+    });
+    return { plain, tls };
+  } catch (error) {
+    await plain.stop();
+    throw error;
+  }
+}
+
 async function loadSample(server: PostgresServer): Promise<void> {
   await asSuperuser(server, await readFile('fixtures/roles.sql', 'utf8'));
+  // May read verifiers and nothing else. Privileges on a shared catalog count in the database where they were granted.
+  await asSuperuser(
+    server,
+    `CREATE ROLE pgveil_auth LOGIN PASSWORD 'auth';
+     GRANT SELECT (rolname, rolpassword, rolvaliduntil) ON pg_catalog.pg_authid TO pgveil_auth`,
+  );
   await asSuperuser(server, `CREATE DATABASE ${template} OWNER crm_admin`);
   const owner = { user: 'crm_admin', password: 'admin', database: template };
   for (const file of ['fixtures/crm.sql', 'fixtures/grants.sql'])
