@@ -1,4 +1,5 @@
 /** Everything that `pgveil check` looks at, in the order it is reported. */
+import { loadEncryption } from '../../app/encryption.js';
 import { overdueReviews } from '../../app/reviews.js';
 import type { Config } from '../../config/schema.js';
 import { loadPolicies } from '../../policy/load.js';
@@ -10,7 +11,9 @@ import { liveWarnings } from './live.js';
 export async function findProblems(config: Config, offline: boolean): Promise<PolicyProblem[]> {
   const loaded = loadPolicies(config.policies);
   if (!loaded.ok) return [...loaded.problems];
+  const encryption = loadEncryption(config);
   const problems = [
+    ...(encryption.ok ? [] : encryption.problems),
     ...loaded.warnings,
     ...overdueReviews(loaded.set, new Date()),
     ...readTests(findTestFiles([config.policies])).problems,
