@@ -25,7 +25,7 @@ export interface ScramWorld {
   client(user: string, password: string, more?: pg.ClientConfig): pg.Client;
   /** `ok`, or the SQLSTATE and message of the refusal. */
   logIn(user: string, password: string, more?: pg.ClientConfig): Promise<string>;
-  raw(user: string, parameters?: readonly (readonly [string, string])[]): Promise<RawClient>;
+  raw(user: string, parameters?: readonly (readonly [string, string])[], minor?: number): Promise<RawClient>;
   /** Connections of other programs than the proxy's own and the test's. */
   stop(): Promise<void>;
 }
@@ -96,8 +96,8 @@ export async function startScramWorld(version: 15 | 18, options: WorldOptions = 
         await one.end().catch(() => undefined);
       }
     },
-    raw: (user, parameters = []) =>
-      RawClient.open(app.ports.proxy, [['user', user], ['database', db.name], ...parameters]),
+    raw: (user, parameters = [], minor = 0) =>
+      RawClient.open(app.ports.proxy, [['user', user], ['database', db.name], ...parameters], minor),
     async stop() {
       for (const role of roles) await db.query(`DROP ROLE IF EXISTS "${role}"`).catch(() => undefined);
       await proxy.stop();
@@ -142,11 +142,15 @@ export class RawClient {
     });
   }
 
-  static async open(port: number, parameters: readonly (readonly [string, string])[]): Promise<RawClient> {
+  static async open(
+    port: number,
+    parameters: readonly (readonly [string, string])[],
+    minor = 0,
+  ): Promise<RawClient> {
     const socket = net.connect(port, '127.0.0.1');
     await new Promise((resolve) => socket.once('connect', resolve));
     const client = new RawClient(socket);
-    socket.write(encodeStartupPacket({ kind: 'startup', protocol: { major: 3, minor: 0 }, parameters }));
+    socket.write(encodeStartupPacket({ kind: 'startup', protocol: { major: 3, minor }, parameters }));
     return client;
   }
 
