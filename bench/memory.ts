@@ -138,7 +138,9 @@ async function stalledServer(proxy: Proxy, server: PostgresServer, kind: Kind): 
     let taken = 0;
     const feed = (): void => {
       while (taken < 1024 * MIB && socket.writableLength < MIB) {
-        socket.write(data, () => (taken += data.length));
+        socket.write(data, () => {
+          taken += data.length;
+        });
         if (!socket.writableNeedDrain) continue;
         socket.once('drain', feed);
         return;

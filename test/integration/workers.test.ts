@@ -118,6 +118,16 @@ async function events(): Promise<ChainedEvent[]> {
   return entries.map(([, fields]) => JSON.parse(fields[fields.indexOf('event') + 1]!) as ChainedEvent);
 }
 
+/** So many statements have come to the server and wait there. */
+async function asleep(statements: number): Promise<void> {
+  await until('the sleep', async () => {
+    const { rows } = await database.query(
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
+    );
+    return (rows as { n: number }[])[0]?.n === statements;
+  });
+}
+
 /** The workers' process ids (proc(5), /proc/PID/task/TID/children). */
 function workerPids(): number[] {
   const pid = server.child.pid!;
@@ -153,7 +163,7 @@ describe('two workers', () => {
     });
     const opened = async (): Promise<ChainedEvent[]> =>
       (await events()).filter(
-        ({ actor, activity_id }) => actor.user.name === 'crm_support' && activity_id === 1,
+        ({ actor, activity_id }) => actor.user.name === 'crm_support' && activity_id === 3,
       );
     await until('the events', async () => (await opened()).length === 6);
     const instances = (await opened()).map(({ unmapped }) => unmapped.instance);
@@ -173,7 +183,7 @@ describe('two workers', () => {
       const sleeping = one
         .query('SELECT pg_catalog.pg_sleep(20) FROM customers')
         .catch((error: unknown) => error);
-      await sleep(200);
+      await asleep(1);
       await cancel(processID, secretKey);
       expect(await sleeping).toMatchObject({ code: '57014' });
     }
@@ -218,12 +228,12 @@ describe('two workers', () => {
     for (const one of all) await first(one, EMAIL);
     const before = await metric('pgveil_statements_total{decision="rewrite",role="support"}');
     const running = all.map((one) =>
-      one.query('SELECT pg_catalog.pg_sleep(8), email FROM customers').then(
+      one.query('SELECT pg_catalog.pg_sleep(30), email FROM customers LIMIT 1').then(
         () => 'done',
         () => 'lost',
       ),
     );
-    await sleep(300);
+    await asleep(4);
     process.kill(workerPids()[0]!, 'SIGKILL');
     await until('its return', async () => (await ready()).status === 'ready' && workerPids().length === 2);
     expect(await metric('pgveil_statements_total{decision="rewrite",role="support"}')).toBeGreaterThanOrEqual(
@@ -262,7 +272,10 @@ describe('two workers', () => {
 
   it('show no more rows an hour than one process would, and no fewer', async () => {
     await prepare();
-    const limited = policy.replace(/^  support:\n(?=    purposes)/m, '  support:\n    limits: { rows_per_hour: 1000 }\n');
+    const limited = policy.replace(
+      /^ {2}support:\n(?= {4}purposes)/m,
+      '  support:\n    limits: { rows_per_hour: 1000 }\n',
+    );
     expect(limited).not.toBe(policy);
     folder.write('policies/crm.yaml', limited);
     await serve(2);
@@ -339,8 +352,8 @@ describe('fewer workers than before', () => {
     await serve(2);
     const all = await several(2, 'crm_support');
     for (const one of all)
-      void one.query('SELECT pg_catalog.pg_sleep(8), email FROM customers').catch(() => undefined);
-    await sleep(300);
+      void one.query('SELECT pg_catalog.pg_sleep(30), email FROM customers LIMIT 1').catch(() => undefined);
+    await asleep(2);
     const pids = workerPids();
     server.child.kill('SIGKILL');
     for (const pid of pids) process.kill(pid, 'SIGKILL');

@@ -100,10 +100,12 @@ export class Crew {
     this.#closing = true;
     for (const pause of this.#pauses) clearTimeout(pause);
     await Promise.all(
-      [...this.#members.values()].map(async ({ process, line }) => {
+      [...this.#members.values()].map(async ({ process, line, joined }) => {
         line.tell('drain', graceMs);
         if (process.isDead()) return;
-        const kill = setTimeout(() => process.process.kill('SIGKILL'), graceMs + STOP_MS);
+        // Who is still starting may not hear it yet, and has no session.
+        const patienceMs = joined ? graceMs + STOP_MS : 0;
+        const kill = setTimeout(() => process.process.kill('SIGKILL'), patienceMs);
         await new Promise((resolve) => process.once('exit', resolve));
         clearTimeout(kill);
       }),

@@ -8,27 +8,23 @@ interface Left {
   [name: string]: { ask: unknown; answer: unknown };
 }
 
+type Nothing = Readonly<Record<string, { ask: unknown; answer: unknown }>>;
+
 function pair(): {
-  ask: Line<Left, Record<never, never>>;
+  ask: Line<Left, Nothing>;
   told: number[];
-  answers: Line<Record<never, never>, Left>;
+  answers: Line<Nothing, Left>;
 } {
   const told: number[] = [];
-  const ask: Line<Left, Record<never, never>> = new Line(
-    (packet) => queueMicrotask(() => answers.received(packet)),
-    {},
-  );
-  const answers: Line<Record<never, never>, Left> = new Line(
-    (packet) => queueMicrotask(() => ask.received(packet)),
-    {
-      double: (n: number) => {
-        told.push(n);
-        return Promise.resolve(n * 2);
-      },
-      fail: () => Promise.reject(new Error('it went wrong')),
-      never: () => new Promise<null>(() => undefined),
-    } as never,
-  );
+  const ask: Line<Left, Nothing> = new Line((packet) => queueMicrotask(() => answers.received(packet)), {});
+  const answers: Line<Nothing, Left> = new Line((packet) => queueMicrotask(() => ask.received(packet)), {
+    double: (n: number) => {
+      told.push(n);
+      return Promise.resolve(n * 2);
+    },
+    fail: () => Promise.reject(new Error('it went wrong')),
+    never: () => new Promise<null>(() => undefined),
+  } as never);
   return { ask, told, answers };
 }
 
