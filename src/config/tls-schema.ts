@@ -74,6 +74,3 @@ export const upstreamTlsSchema = z
         'is missing; a client certificate needs both cert and key',
       );
   });
-
-export type ListenTlsConfig = z.infer<typeof listenTlsSchema>;
-export type UpstreamTlsConfig = z.infer<typeof upstreamTlsSchema>;

@@ -216,6 +216,20 @@ describe('a hostile server', () => {
     expect(lax[1]).toContain('user\0postgres');
   });
 
+  test('that takes direct TLS for another protocol (no ALPN) hears no StartupMessage', async () => {
+    const heard: string[] = [];
+    const server = tls.createServer(pair(certificates.server), (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk: Buffer) => heard.push(chunk.toString('latin1')));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    expect(await through({ port }, { mode: 'require', direct: true })).toMatch(noEncryption);
+    expect(heard).toEqual([]);
+    server.close();
+  });
+
   test('that never answers is given up in time', async () => {
     const server = net.createServer((socket) => socket.on('error', () => undefined));
     server.listen(0, '127.0.0.1');
