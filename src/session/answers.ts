@@ -107,6 +107,12 @@ export class AnswerQueue {
     return skipped;
   }
 
+  /** Takes out those in front of the first that fits; none when there is no such one. */
+  takeUntil(fits: (answer: Answer) => boolean): Answer[] {
+    const at = this.queue.findIndex((answer, index) => index >= this.first && fits(answer));
+    return at < 0 ? [] : this.queue.splice(this.first, at - this.first);
+  }
+
   /** Syncs sent while the server read COPY data: it ignores them (CopyGetData in src/backend/commands/copyfromparse.c). */
   dropSyncsBehindHead(): void {
     while (this.queue[this.first + 1]?.kind === 'sync') this.queue.splice(this.first + 1, 1);

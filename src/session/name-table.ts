@@ -77,15 +77,15 @@ export class NameTable<T> {
   }
 
   /**
-   * A change of this name is on its way in another batch. Its failure would not keep the server from reading a message
-   * sent now, so what the name means is not known yet.
+   * The last change of this name is on its way in another batch. Its failure would not keep the server from reading a
+   * message sent now, so what the name means is not known yet. One of the same batch settles what came before it.
    */
   unsettled(name: string, batch: number): boolean {
     if (this.settled === this.sent.length) return false;
     const key = keyOf(name);
-    for (let index = this.settled; index < this.sent.length; index++) {
+    for (let index = this.sent.length - 1; index >= this.settled; index--) {
       const change = this.sent[index]!;
-      if (change.batch !== batch && (change.name === undefined || change.name === key)) return true;
+      if (change.name === undefined || change.name === key) return change.batch !== batch;
     }
     return false;
   }
