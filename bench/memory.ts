@@ -90,8 +90,10 @@ function residentMiB(pid: number): number {
 
 async function highest(pid: number, seconds: number): Promise<number> {
   let most = 0;
-  for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(100))
+  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
     most = Math.max(most, residentMiB(pid));
+    await sleep(100);
+  }
   return most;
 }
 

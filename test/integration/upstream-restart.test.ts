@@ -64,8 +64,11 @@ async function readiness(): Promise<{ status: number; upstream: boolean }> {
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await holds()); await sleep(100))
+  const deadline = Date.now() + 60_000;
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`${what} did not happen`);
+    await sleep(100);
+  }
 }
 
 const answers = async (): Promise<boolean> => {

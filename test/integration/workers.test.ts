@@ -142,6 +142,14 @@ async function cancel(processID: number, secretKey: number): Promise<void> {
   await once(socket, 'close');
 }
 
+/** Resolves when another one stands in its place. */
+async function killOne(): Promise<void> {
+  const pid = workerPids()[0]!;
+  process.kill(pid, 'SIGKILL');
+  await until('its end', () => !workerPids().includes(pid));
+  await until('its return', async () => (await ready()).status === 'ready');
+}
+
 describe('two workers', () => {
   it('share the port, and are one proxy to whoever scrapes, asks for health, or reads the audit', async () => {
     await prepare();
@@ -234,8 +242,7 @@ describe('two workers', () => {
       ),
     );
     await asleep(4);
-    process.kill(workerPids()[0]!, 'SIGKILL');
-    await until('its return', async () => (await ready()).status === 'ready' && workerPids().length === 2);
+    await killOne();
     expect(await metric('pgveil_statements_total{decision="rewrite",role="support"}')).toBeGreaterThanOrEqual(
       before!,
     );
@@ -263,8 +270,7 @@ describe('two workers', () => {
     expect(await try12()).toBe(4);
     await connect('crm_admin');
     await expect(connect('crm_marketing')).rejects.toMatchObject({ code: '53300' });
-    process.kill(workerPids()[0]!, 'SIGKILL');
-    await until('its return', async () => (await ready()).status === 'ready');
+    await killOne();
     const kept = (await metric('pgveil_connections{state="active"}'))!;
     expect(kept).toBeLessThan(5);
     await connect('crm_marketing');
@@ -302,8 +308,7 @@ describe('two workers', () => {
         message: 'pgveil: no more rows may be shown in this hour',
       });
     // What a worker had shown counts on when it is gone.
-    process.kill(workerPids()[0]!, 'SIGKILL');
-    await until('its return', async () => (await ready()).status === 'ready');
+    await killOne();
     for (const one of await several(2, 'crm_support'))
       await expect(one.query('SELECT id FROM customers')).rejects.toMatchObject({ code: '42501' });
   });
