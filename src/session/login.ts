@@ -83,7 +83,9 @@ export class LoginBackend implements FrameSink {
     if (messageType === server['negotiate-protocol-version']) return [this.negotiation.answered(frame)];
     const negotiated = this.negotiation.accepted();
     const verdict = this.own(messageType, frame);
-    return negotiated !== undefined && verdict === 'pass' ? [negotiated, frame] : verdict;
+    if (negotiated === undefined) return verdict;
+    if (verdict === 'pass') return [negotiated, frame];
+    return Array.isArray(verdict) ? [negotiated, ...(verdict as readonly Buffer[])] : verdict;
   }
 
   /**
