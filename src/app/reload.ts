@@ -12,6 +12,8 @@ export interface PreparedReload {
   /** None: it can be put in force. */
   readonly problems: readonly PolicyProblem[];
   readonly warnings: number;
+  /** Of the policies that would be in force. */
+  readonly version: string;
   /** Call one of the two, once. */
   commit(): void;
   /** Tells everybody why nothing has changed. */
@@ -36,10 +38,12 @@ export async function policyReload(
     news.metrics.policyReload('kept-last-good');
     tellKept(news, keeper.policies, problems);
   };
-  if (!again.ok) return { problems: again.problems, warnings: 0, commit: () => keep(again.problems), keep };
+  if (!again.ok)
+    return { problems: again.problems, warnings: 0, version: '', commit: () => keep(again.problems), keep };
   return {
     problems: keeper.vetoes(again.set),
     warnings: again.warnings.length,
+    version: again.set.version,
     commit() {
       keeper.put(again.set);
       news.metrics.policyReload('loaded');

@@ -41,8 +41,10 @@ class LeasedRows implements RowAllowance {
   private used = 0;
   private statements = 0;
   private asking: Promise<void> | undefined;
-  /** What the last answer was, where it was no. */
+  /** What the last answer was, where it was no; `until` undefined: there was none. */
   private refused: { readonly limit: number | undefined; readonly until: number | undefined } | undefined;
+  /** Nobody has been told of it yet. */
+  private untold = false;
 
   constructor(lender: RowLender, user: string, role: string) {
     this.lender = lender;
@@ -64,18 +66,13 @@ class LeasedRows implements RowAllowance {
       this.used++;
       return true;
     }
-    if (limit !== undefined && this.spent(limit, now)) return false;
-    if (this.refused !== undefined && this.refused.until === undefined) {
-      // FAIL-CLOSED: without an answer the row is not shown; the next statement asks again.
-      this.refused = undefined;
-      this.unanswered = true;
+    // FAIL-CLOSED: whatever the answer was, or without one, the row that asked is not shown.
+    if (this.untold || (limit !== undefined && this.spent(limit, now))) {
+      this.untold = false;
       return false;
     }
     return 'wait';
   }
-
-  /** The last refusal was for want of an answer. */
-  private unanswered = false;
 
   more(limit: number | undefined): Promise<void> {
     this.asking ??= this.ask(limit).finally(() => {
@@ -86,10 +83,12 @@ class LeasedRows implements RowAllowance {
   }
 
   freesAt(): number | undefined {
-    return this.unanswered ? undefined : this.refused?.until;
+    return this.refused?.until;
   }
 
   begin(): void {
+    // What a statement did not stay to hear concerns no other.
+    if (this.idle) this.untold = false;
     this.statements++;
   }
 
@@ -102,7 +101,6 @@ class LeasedRows implements RowAllowance {
     const { used } = this;
     this.used = 0;
     this.left = 0;
-    this.unanswered = false;
     try {
       const { rows, freesAt } = await this.lender.lease({ ...this.who, limit, used }, PATIENCE_MS);
       this.left = rows;
@@ -110,6 +108,7 @@ class LeasedRows implements RowAllowance {
     } catch {
       this.refused = { limit, until: undefined };
     }
+    this.untold = this.refused !== undefined;
   }
 
   private giveBack(): void {

@@ -7,6 +7,7 @@ import type { MetricSnapshot } from '../../observe/aggregate.js';
 import type { LogLevel } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import type { ClientFacts } from '../../session/console/source.js';
+import type { PreparedReload } from '../reload.js';
 import type { PlaceClaim, PlaceRefusal } from '../../session/places.js';
 
 interface Call<Ask, Answer = null> {
@@ -32,7 +33,7 @@ export interface WorkerFailure {
 
 /** What a worker is asked. */
 export type ToWorker = Readonly<{
-  prepareReload: Call<null, readonly PolicyProblem[]>;
+  prepareReload: Call<null, Pick<PreparedReload, 'problems' | 'version'>>;
   /** Gives the version in force. */
   commitReload: Call<null, string>;
   keepPolicies: Call<readonly PolicyProblem[]>;

@@ -11,8 +11,8 @@ import type { Config } from '../../config/schema.js';
 import { startAdmin } from '../../observe/admin.js';
 import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
-import { inTurn } from '../reload.js';
 import { encryptionFiles } from '../encryption.js';
+import { inTurn } from '../reload.js';
 import { watchFiles } from '../watch-files.js';
 import { Crew } from './crew.js';
 import { sharedChecks } from './shared-checks.js';
@@ -45,16 +45,25 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
       members.map(({ line }) => line.ask('prepareReload', null, PREPARE_MS)),
     );
     const problems = distinct(
-      prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : [noAnswer(config.policies)])),
+      prepared.flatMap((one) =>
+        one.status === 'fulfilled' ? one.value.problems : [noAnswer(config.policies)],
+      ),
     );
+    const read = new Set(prepared.map((one) => (one.status === 'fulfilled' ? one.value.version : '')));
+    if (problems.length === 0 && read.size > 1) problems.push(changedMeanwhile(config.policies));
     if (problems.length > 0) {
       for (const { line } of members) line.tell('keepPolicies', problems);
       return problems;
     }
-    const versions = await Promise.allSettled(
-      members.map(({ line }) => line.ask('commitReload', null, PREPARE_MS)),
-    );
-    for (const one of versions) if (one.status === 'fulfilled') inForce = one.value;
+    const commits = members.map(async ({ line, process }) => {
+      try {
+        inForce = await line.ask('commitReload', null, PREPARE_MS);
+      } catch {
+        // FAIL-CLOSED: nobody knows which policies are in force there.
+        process.process.kill('SIGKILL');
+      }
+    });
+    await Promise.all(commits);
     return [];
   };
   const failed = (error: unknown): void => {
@@ -143,13 +152,14 @@ function distinct(problems: readonly PolicyProblem[]): PolicyProblem[] {
   return [...new Map(problems.map((one) => [JSON.stringify(one), one])).values()];
 }
 
-function noAnswer(file: string): PolicyProblem {
-  return {
-    place: { file, line: 1, column: 1 },
-    severity: 'error',
-    code: 'worker',
-    text: '',
-    message: 'a worker did not say whether the policies fit',
-    fix: 'see the log, and reload again',
-  };
+function noAnswer(folder: string): PolicyProblem {
+  return problem(folder, 'a worker did not say whether the policies fit', 'see the log, and reload again');
+}
+
+function changedMeanwhile(folder: string): PolicyProblem {
+  return problem(folder, 'the files changed while the workers read them', 'reload again');
+}
+
+function problem(file: string, message: string, fix: string): PolicyProblem {
+  return { place: { file, line: 1, column: 1 }, severity: 'error', code: 'worker', text: '', message, fix };
 }

@@ -25,7 +25,8 @@ const line: Line<ToPrimary, ToWorker> = new Line<ToPrimary, ToWorker>(
   {
     prepareReload: async () => {
       prepared = await running().prepareReload();
-      return prepared.problems;
+      const { problems, version } = prepared;
+      return { problems, version };
     },
     commitReload: () => {
       prepared?.commit();
