@@ -35,7 +35,14 @@ async function profile(options: Options, signal: AbortSignal): Promise<void> {
     const nodeFlags = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
     const withoutRedis = options.contender.endsWith('no Redis');
     const stage = await openStage(
-      { scale: 1, consent: 'single', withoutRedis, tls: options.contender.endsWith('TLS'), nodeFlags },
+      {
+        scale: 1,
+        consent: 'single',
+        withoutRedis,
+        tls: options.contender.endsWith('TLS'),
+        workers: 1,
+        nodeFlags,
+      },
       (what) => process.stderr.write(`profile: ${what}\n`),
       signal,
     );

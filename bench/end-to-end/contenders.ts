@@ -24,6 +24,8 @@ export interface Ports {
   readonly pgveilWithoutRedis: RunningPgveil | undefined;
   /** PgBouncer and pgveil offer TLS, and are measured with it too. */
   readonly tls: boolean;
+  readonly pgveilOfWorkers: RunningPgveil | undefined;
+  readonly workers: number;
 }
 
 /** pgbench's own select-only statement. */
@@ -76,6 +78,13 @@ export async function makeContenders(
         encrypted: true,
       },
       { name: 'pgveil governed, TLS', ...veil(pgveil, users.governed), scriptFile: plain, encrypted: true },
+    );
+  }
+  if (ports.pgveilOfWorkers !== undefined) {
+    const several = (user: string) => ({ ...veil(ports.pgveilOfWorkers!, user), scriptFile: plain });
+    contenders.push(
+      { name: `pgveil exempt, ${ports.workers} workers`, ...several(users.plain) },
+      { name: `pgveil governed, ${ports.workers} workers`, ...several(users.governed) },
     );
   }
   if (pgveilWithoutRedis !== undefined) {

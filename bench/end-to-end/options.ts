@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly withoutRedis: boolean;
   /** Adds PgBouncer and pgveil over TLS on the client's leg. */
   readonly tls: boolean;
+  /** Adds a pgveil with so many workers; 1 adds none. */
+  readonly workers: number;
   /** Only contenders whose name contains one of these; all when empty. */
   readonly only: readonly string[];
   readonly jsonFile: string | undefined;
@@ -29,6 +31,7 @@ export const usage = `usage: npm run bench:end-to-end -- [options]
   --only A,B         contenders whose name contains A or B (all)
   --without-redis    also a pgveil whose audit is the spool alone
   --tls              also PgBouncer and pgveil over TLS on the client's leg
+  --workers N        also a pgveil with N workers, where all others have one process
   --quick            one round of 2 s slices at 8 clients, scale 1: proves that all works, measures nothing
   --json FILE        also writes every slice to FILE
 `;
@@ -47,6 +50,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       only: { type: 'string' },
       'without-redis': { type: 'boolean', default: false },
       tls: { type: 'boolean', default: false },
+      workers: { type: 'string', default: '1' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
@@ -64,6 +68,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     consent,
     withoutRedis: values['without-redis'],
     tls: values.tls,
+    workers: count('--workers', values.workers),
     only: list(values.only ?? ''),
     jsonFile: values.json,
   };

@@ -29,6 +29,7 @@ export async function startPgveil(options: {
   readonly redisUrl?: string;
   /** Paths; offered to clients that ask for TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  readonly workers?: number;
   /** For node itself, before the script's name. */
   readonly nodeFlags?: readonly string[];
 }): Promise<RunningPgveil> {
@@ -51,8 +52,7 @@ export async function startPgveil(options: {
           ? {}
           : { tls: { mode: 'prefer', cert: options.tls.cert, key: options.tls.key } }),
       },
-      // One process, so that its processor time is all of pgveil's.
-      workers: 1,
+      workers: options.workers ?? 1,
       upstream: { port: options.upstreamPort },
       catalog: { url: `postgres://postgres@127.0.0.1:${options.upstreamPort}/${database}` },
       policies,

@@ -1,12 +1,22 @@
-/** What the operating system says a process has used (proc(5), /proc/PID/stat): all its threads, user and kernel. */
+/**
+ * What the operating system says a process and its children have used (proc(5), /proc/PID/stat): all their threads, user
+ * and kernel.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** Seconds since the process started. The resolution is a tick, 10 ms on Linux. */
+/** Seconds since the process started, with those of the workers that it has. The resolution is a tick, 10 ms on Linux. */
 export function processorSeconds(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return children
+    .filter((child) => child !== '')
+    .reduce((sum, child) => sum + processorSeconds(Number(child)), ownSeconds(pid));
+}
+
+function ownSeconds(pid: number): number {
   const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The second field is the program's name in brackets and may hold anything; utime and stime are the 14th and 15th.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');

@@ -122,7 +122,7 @@ export function conditions(
     `${machine.date}, ${machine.cpu}, ${machine.cores} cores, load average ${machine.loadAverage.toFixed(2)} at the start`,
     `Node.js ${machine.node}, PostgreSQL ${run.postgresVersion}, ${machine.pgbouncer}, ${machine.pgbench}`,
     `${run.rounds} rounds of ${run.seconds} s slices in turns; pgbench scale ${run.scale}; consent form: ${run.consent}`,
-    'pgveil: audit durability relaxed, log level warn, one process',
+    'pgveil: audit durability relaxed, log level warn, one process unless said',
     `guarded SQL: \`${run.guardedSql}\``,
   ];
   if (run.unsettled > 0)

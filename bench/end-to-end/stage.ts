@@ -24,6 +24,7 @@ export interface StageOptions {
   readonly consent: 'single' | 'history';
   readonly withoutRedis: boolean;
   readonly tls: boolean;
+  readonly workers: number;
   /** For the node of pgveil. */
   readonly nodeFlags?: readonly string[];
 }
@@ -68,12 +69,26 @@ export async function openStage(
     const pgveilWithoutRedis = options.withoutRedis
       ? await begin('pgveil without Redis', startPgveil(proxy))
       : undefined;
+    const pgveilOfWorkers =
+      options.workers === 1
+        ? undefined
+        : await begin(
+            `pgveil with ${options.workers} workers`,
+            startPgveil({ ...proxy, redisUrl: redis.url, workers: options.workers }),
+          );
     const folder = await mkdtemp(join(tmpdir(), 'pgveil-bench-scripts-'));
     stops.push(() => rm(folder, { recursive: true, force: true }));
     const trim = async (): Promise<void> => {
       await promisify(execFile)('redis-cli', ['-p', String(redis.port), 'xtrim', stream, 'MAXLEN', '1']);
     };
-    const ports = { postgres: server.port, pgbouncer, pgveil, pgveilWithoutRedis, tls: options.tls };
+    const ports = {
+      postgres: server.port,
+      pgbouncer,
+      pgveil,
+      pgveilWithoutRedis,
+      pgveilOfWorkers,
+      ...options,
+    };
     const { contenders, guardedSql } = await makeContenders(ports, folder, accounts, trim);
     progress('checking that each contender answers rightly');
     await verify(contenders);
