@@ -38,6 +38,10 @@ class LeasedRows implements RowAllowance {
   private readonly lender: RowLender;
   private readonly who: { readonly user: string; readonly role: string };
   private left = 0;
+  /** Under which limit the rows that are left were lent. */
+  private leasedUnder = Infinity;
+  /** No answer came, which does not mean that nothing was lent. */
+  private unheard = false;
   private used = 0;
   private statements = 0;
   private asking: Promise<void> | undefined;
@@ -61,7 +65,8 @@ class LeasedRows implements RowAllowance {
   }
 
   take(limit: number | undefined, now: number): boolean | 'wait' {
-    if (this.left > 0) {
+    // Rows lent under a higher limit, before a reload, are none of this statement's: it asks for its own.
+    if (this.left > 0 && (limit ?? Infinity) >= this.leasedUnder) {
       this.left--;
       this.used++;
       return true;
@@ -104,16 +109,20 @@ class LeasedRows implements RowAllowance {
     try {
       const { rows, freesAt } = await this.lender.lease({ ...this.who, limit, used }, PATIENCE_MS);
       this.left = rows;
+      this.leasedUnder = limit ?? Infinity;
+      this.unheard = false;
       this.refused = rows > 0 ? undefined : { limit, until: freesAt };
     } catch {
+      this.unheard = true;
       this.refused = { limit, until: undefined };
     }
     this.untold = this.refused !== undefined;
   }
 
   private giveBack(): void {
-    if (!this.idle || (this.left === 0 && this.used === 0)) return;
+    if (!this.idle || (this.left === 0 && this.used === 0 && !this.unheard)) return;
     this.lender.settle({ ...this.who, used: this.used });
+    this.unheard = false;
     this.left = 0;
     this.used = 0;
   }

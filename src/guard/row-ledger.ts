@@ -41,10 +41,7 @@ export class RowLedger {
   lease(worker: number, request: LeaseRequest): Promise<Lease> {
     const account = this.of(request);
     this.book(account, worker, request.used);
-    for (const one of account.waiting) {
-      // It has asked anew, so it waits for the earlier answer no more.
-      if (one.worker === worker) this.answer(account, one, { rows: 0, freesAt: this.now() });
-    }
+    this.forgetWaiting(account, worker);
     const lease = this.tryLease(account, worker, request.limit);
     this.serve(account);
     if (lease !== undefined) return Promise.resolve(lease);
@@ -58,6 +55,7 @@ export class RowLedger {
   settle(worker: number, settled: RowsSettled): void {
     const account = this.of(settled);
     this.book(account, worker, settled.used);
+    this.forgetWaiting(account, worker);
     this.serve(account);
   }
 
@@ -65,8 +63,7 @@ export class RowLedger {
   gone(worker: number): void {
     for (const account of this.accounts.values()) {
       this.book(account, worker, account.lent.get(worker) ?? 0);
-      for (const one of account.waiting)
-        if (one.worker === worker) this.answer(account, one, this.none(account));
+      this.forgetWaiting(account, worker);
       this.serve(account);
     }
   }
@@ -74,6 +71,12 @@ export class RowLedger {
   private book(account: Account, worker: number, used: number): void {
     account.lent.delete(worker);
     account.window.add(this.now(), used);
+  }
+
+  /** The worker has asked anew, has given back or has gone: it waits for an earlier answer no more. */
+  private forgetWaiting(account: Account, worker: number): void {
+    for (const one of account.waiting)
+      if (one.worker === worker) this.answer(account, one, { rows: 0, freesAt: this.now() });
   }
 
   /** Undefined: others hold what is left. */

@@ -15,7 +15,8 @@ export class WorkerMetrics {
   readonly #restarts: Counter;
   /** What the world has seen last of each worker. */
   readonly #seen = new Map<number, Snapshot>();
-  #departed: Snapshot = [];
+  /** What those had counted who have gone. A promise, so that it is another one from the moment that one has gone. */
+  #departed: Promise<Snapshot> = Promise.resolve([]);
 
   constructor() {
     const registers = [this.#own];
@@ -33,13 +34,13 @@ export class WorkerMetrics {
   }
 
   /** A worker has ended: its totals stay, its present state goes. */
-  async gone(worker: number): Promise<void> {
+  gone(worker: number): void {
     const last = this.#seen.get(worker);
     this.#restarts.inc();
     if (last === undefined) return;
     this.#seen.delete(worker);
     const totals = last.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
-    this.#departed = await summed([this.#departed, totals]).getMetricsAsJSON();
+    this.#departed = this.#departed.then((before) => summed([before, totals]).getMetricsAsJSON());
   }
 
   set ready(workers: number) {
@@ -48,14 +49,19 @@ export class WorkerMetrics {
 
   /** Of all workers together. */
   async snapshot(): Promise<Snapshot> {
-    const own = await this.#own.getMetricsAsJSON();
-    return summed([...this.#seen.values(), this.#departed, own]).getMetricsAsJSON();
+    return (await this.#all()).getMetricsAsJSON();
   }
 
   /** As /metrics shows it. */
   async text(): Promise<string> {
-    const own = await this.#own.getMetricsAsJSON();
-    return summed([...this.#seen.values(), this.#departed, own]).metrics();
+    return (await this.#all()).metrics();
+  }
+
+  async #all(): Promise<Registry> {
+    // Both at the same moment: who ends meanwhile is in one of the two, and in no other.
+    const [seen, gone] = [[...this.#seen.values()], this.#departed];
+    const [departed, own] = await Promise.all([gone, this.#own.getMetricsAsJSON()]);
+    return summed([...seen, departed, own]);
   }
 }
 

@@ -157,7 +157,8 @@ export class StartupPhase {
     this.to.connecting('log-in');
     const claimed: ClaimedLogin = { who, admission, rest, credentials: undefined, ask: protocolAsk(message) };
     const place = places.take({ address: who.client.address });
-    if (place instanceof Promise) void place.then((answer) => this.placed(answer, claimed));
+    if (place instanceof Promise)
+      void place.then((answer) => this.to.resumed(() => this.placed(answer, claimed)));
     else this.placed(place, claimed);
   }
 

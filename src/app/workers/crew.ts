@@ -223,7 +223,7 @@ export class Crew {
     this.#members.delete(worker);
     this.#count();
     if (this.#closing) return;
-    void this.metrics.gone(worker);
+    this.metrics.gone(worker);
     if (!member.listening && !this.#hasBegun(worker)) return;
     const steady = member.listening && performance.now() - member.since > STEADY_MS;
     const failures = steady ? 0 : (this.#failures.get(worker) ?? 0);

@@ -38,20 +38,24 @@ export class Line<Out extends Calls, In extends Calls> {
     this.#handlers = handlers;
   }
 
-  /** Rejects when the other side fails, has gone, or does not answer in time. */
+  /**
+   * Rejects when the other side fails, has gone, or does not answer in time.
+   * @param late - an answer that comes after its time, for whatever it has cost the other side
+   */
   ask<Name extends keyof Out & string>(
     name: Name,
     value: Out[Name]['ask'],
     timeoutMs?: number,
+    late: (answer: Out[Name]['answer']) => void = () => undefined,
   ): Promise<Out[Name]['answer']> {
     if (this.#closed) return Promise.reject(gone(name));
     return new Promise((done, failed) => {
       const id = ++this.#lastId;
-      const late = (): void => {
-        this.#waiting.delete(id);
+      const over = (): void => {
+        this.#waiting.set(id, { done: late, failed: () => undefined, timer: undefined });
         failed(new Error(`no answer to "${name}" within ${timeoutMs} ms`));
       };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+      const timer = timeoutMs === undefined ? undefined : setTimeout(over, timeoutMs);
       this.#waiting.set(id, { done, failed, timer });
       this.#post({ line: 'ask', id, name, value });
     });
@@ -64,6 +68,8 @@ export class Line<Out extends Calls, In extends Calls> {
 
   /** Call with each message of the channel. */
   received(message: unknown): void {
+    // What a process has said may come behind the news of its end, when all that it held has been given back already.
+    if (this.#closed) return;
     const packet = (message ?? {}) as Partial<Packet>;
     if (packet.line === 'ask') void this.#answer(packet as Extract<Packet, { line: 'ask' }>);
     else if (packet.line === 'answer' || packet.line === 'failed') this.#settle(packet as Packet);
@@ -93,7 +99,6 @@ export class Line<Out extends Calls, In extends Calls> {
 
   #settle(packet: Packet): void {
     const waiting = this.#waiting.get(packet.id);
-    // Later than its time-out: nobody waits any more.
     if (waiting === undefined) return;
     this.#waiting.delete(packet.id);
     clearTimeout(waiting.timer);

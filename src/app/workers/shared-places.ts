@@ -7,13 +7,17 @@ import type { ToPrimary, ToWorker } from './messages.js';
 const PATIENCE_MS = 2_000;
 
 /** The worker's side. */
-export function askedPlaces(line: Line<ToPrimary, ToWorker>): Places {
+export function askedPlaces(line: Line<ToPrimary, ToWorker>, patienceMs = PATIENCE_MS): Places {
+  const leave = (answer: ToPrimary['takePlace']['answer']): void => {
+    if ('place' in answer) line.tell('leavePlace', answer.place);
+  };
   return {
     async take(claim): Promise<PlaceAnswer> {
       try {
-        const answer = await line.ask('takePlace', claim, PATIENCE_MS);
+        // A place that is granted too late is nobody's, and would be lost until this worker ends.
+        const answer = await line.ask('takePlace', claim, patienceMs, leave);
         if ('code' in answer) return { ok: false, code: answer.code };
-        return { ok: true, leave: () => line.tell('leavePlace', answer.place) };
+        return { ok: true, leave: () => leave(answer) };
       } catch {
         // FAIL-CLOSED: a connection that nobody counts is not let in.
         return { ok: false, code: 'connections-uncounted' };

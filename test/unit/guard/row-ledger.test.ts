@@ -86,6 +86,57 @@ describe('rows of an hour over several workers', () => {
     expect(await show(rows, 8)).toBe(3);
   });
 
+  test('INVARIANT(row-limits): a lowered limit holds at once, also where rows are lent under the higher one', async () => {
+    const ledger = new RowLedger(1, () => start);
+    const rows = leasedRows(lender(ledger, 1), () => start);
+    const before = rows.of('u', 'r');
+    before.begin(); // A long statement that holds what was lent for it.
+    expect(await show(rows, 100, 3)).toBe(3);
+    expect(await show(rows, 5)).toBe(2);
+    expect(await show(rows, 100, 3)).toBe(3);
+    before.end();
+  });
+
+  test('INVARIANT(row-limits): nor do rows that were only counted open a limit', async () => {
+    const ledger = new RowLedger(2, () => start);
+    const rows = leasedRows(lender(ledger, 1), () => start);
+    const counted = rows.of('u', 'r');
+    counted.begin();
+    await counted.more(undefined);
+    expect(counted.take(undefined, start)).toBe(true);
+    expect(await show(rows, 3)).toBe(2);
+    counted.end();
+  });
+
+  test('rows that were lent in an answer that came too late are given back', async () => {
+    const ledger = new RowLedger(2, () => start);
+    const late = leasedRows(
+      {
+        lease: async (request) => {
+          await ledger.lease(1, request);
+          throw new Error('too late');
+        },
+        settle: (settled) => ledger.settle(1, settled),
+      },
+      () => start,
+    );
+    expect(await show(late, 10)).toBe(0);
+    expect(
+      await show(
+        leasedRows(lender(ledger, 2), () => start),
+        10,
+      ),
+    ).toBe(10);
+  });
+
+  test('a worker that has given back waits for no rows any more', async () => {
+    const ledger = new RowLedger(2, () => start);
+    await ledger.lease(1, { ...who, limit: 1, used: 0 });
+    const waiting = ledger.lease(2, { ...who, limit: 1, used: 0 });
+    ledger.settle(2, { ...who, used: 0 });
+    expect((await waiting).rows).toBe(0);
+  });
+
   test('a worker that waits for what another holds gets it when it is given back, and no for an answer in time', async () => {
     vi.useFakeTimers();
     try {

@@ -61,7 +61,7 @@ test('no total falls back when a worker ends, and its connections are gone', asy
     one.forRole('support').statement('rewrite', 0.003, 5);
   }
   await collect(all, a, b);
-  await all.gone(2);
+  all.gone(2);
   const again = worker(0, true);
   again.connectionOpened();
   const lines = await collect(all, a, again);
@@ -70,4 +70,26 @@ test('no total falls back when a worker ends, and its connections are gone', asy
   expect(lines).toContain('pgveil_statement_seconds_count 2');
   expect(lines).toContain('pgveil_connections{state="active"} 1');
   expect(lines).toContain('pgveil_worker_restarts_total 1');
+});
+
+test('no total falls back, at no moment, when all workers end at once', async () => {
+  const all = new WorkerMetrics();
+  const workers = [worker(0, true), worker(0, true), worker(0, true)];
+  for (const one of workers) one.connectionOpened();
+  await collect(all, ...workers);
+  const scrape = async (): Promise<string> =>
+    (await all.text()).split('\n').find((line) => line.startsWith('pgveil_connections_total'))!;
+  const seen = [scrape()];
+  for (const number of [1, 2, 3]) {
+    all.gone(number);
+    seen.push(scrape());
+  }
+  seen.push(scrape());
+  expect(await Promise.all(seen)).toEqual(seen.map(() => 'pgveil_connections_total 3'));
+  expect(await all.snapshot()).toContainEqual(
+    expect.objectContaining({
+      name: 'pgveil_connections_total',
+      values: [expect.objectContaining({ value: 3 })],
+    }),
+  );
 });

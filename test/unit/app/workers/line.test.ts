@@ -48,6 +48,25 @@ test('what waits for a process that has gone fails, and nothing is sent to it', 
   ask.tell('double', 1);
 });
 
+test('what a process had said before its end and is heard after it does nothing any more', () => {
+  const told: number[] = [];
+  const line = new Line<Nothing, Left>(() => undefined, { double: (n: number) => told.push(n) } as never);
+  const ask = { line: 'ask', id: 0, name: 'double', value: 1 };
+  line.received(ask);
+  line.close();
+  line.received(ask);
+  expect(told).toEqual([1]);
+});
+
+test('an answer that comes too late is given to whoever has to put it right, once', async () => {
+  const packets: { id: number }[] = [];
+  const line = new Line<Left, Nothing>((packet) => packets.push(packet as { id: number }), {});
+  const late: number[] = [];
+  await expect(line.ask('double', 2, 1, (answer) => late.push(answer))).rejects.toThrow('no answer');
+  for (let n = 0; n < 2; n++) line.received({ line: 'answer', id: packets[0]!.id, value: 4 });
+  expect(late).toEqual([4]);
+});
+
 test.each([null, 'text', 7, {}, { line: 'answer', id: 99, value: 1 }])(
   'a message of somebody else, %j, is passed over',
   (message) => {
