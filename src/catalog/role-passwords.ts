@@ -120,9 +120,11 @@ export class RolePasswords {
   }
 
   async #query(client: pg.Client, user: string): Promise<RolePasswordRow | undefined> {
-    const { rows } = await client.query<Record<string, unknown>>(this.#options.query ?? DEFAULT_QUERY, [
-      user,
-    ]);
+    const { rows } = await client.query<Record<string, unknown>>({
+      text: this.#options.query ?? DEFAULT_QUERY,
+      values: [user],
+      types: readTimes,
+    });
     if (rows.length > 1) throw new AnswerProblem('the query of auth.verifiers gave more than one row');
     return rows[0] === undefined ? undefined : readRow(rows[0], user);
   }
@@ -140,6 +142,8 @@ export class RolePasswords {
     client.on('error', () => this.#drop(client));
     try {
       await client.connect();
+      // A role or a database may have another one, in which 01/02/2026 is anybody's guess.
+      await client.query('SET DateStyle = ISO');
       const { rows } = await client.query<{ count: string | null }>(
         "SELECT pg_catalog.current_setting('scram_iterations', true) AS count",
       );
@@ -158,6 +162,20 @@ export class RolePasswords {
     client.end().catch(() => undefined);
   }
 }
+
+const TIMES: ReadonlySet<number> = new Set([
+  pg.types.builtins.DATE,
+  pg.types.builtins.TIMESTAMP,
+  pg.types.builtins.TIMESTAMPTZ,
+]);
+
+/** FAIL-CLOSED: pg reads a time that it does not understand as null, and no time means for ever. */
+const readTimes: pg.CustomTypesConfig = {
+  getTypeParser: ((...type: Parameters<typeof pg.types.getTypeParser>) => {
+    const read = pg.types.getTypeParser(...type) as (text: string) => unknown;
+    return TIMES.has(type[0]) ? (text: string) => read(text) ?? NaN : read;
+  }) as typeof pg.types.getTypeParser,
+};
 
 /** What the server or the query said, as against a connection that failed. */
 class AnswerProblem extends Error {}

@@ -282,7 +282,11 @@ export class Session {
           ? undefined
           : new UpstreamExchange(this.credentials, () => {
               const tls = this.upstream?.tls;
-              return { encrypted: tls !== undefined, endPoint: tls?.endpointHash };
+              return {
+                encrypted: tls !== undefined,
+                verified: tls?.serverVerified === true,
+                endPoint: tls?.endpointHash,
+              };
             }),
       bindsAlike: () => {
         const shown = this.client.tls?.endpointHash;

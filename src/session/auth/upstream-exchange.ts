@@ -15,6 +15,8 @@ import { SCRAM, SCRAM_PLUS } from './scram-server.js';
 /** The leg to the server. */
 export interface UpstreamSecurity {
   readonly encrypted: boolean;
+  /** The server's certificate and its name were verified: nobody sits in between. */
+  readonly verified: boolean;
   /** tls-server-end-point of the server's certificate; undefined without TLS, or where its signature has no hash. */
   readonly endPoint: Buffer | undefined;
 }
@@ -83,15 +85,19 @@ export class UpstreamExchange {
       return refused(
         'the database server asks for SCRAM, and the verifier of this user is md5: set the password again with password_encryption = scram-sha-256',
       );
-    const { encrypted, endPoint } = this.security();
+    const { encrypted, verified, endPoint } = this.security();
     const plus = mechanisms.includes(SCRAM_PLUS);
     // As libpq: without TLS only somebody in between could have said so.
     if (plus && !encrypted) return refused('the database server offers channel binding without TLS');
     if (!plus && !mechanisms.includes(SCRAM))
       return refused('the database server offers no SCRAM mechanism that pgveil knows');
     const bind = plus && endPoint !== undefined;
-    if (!bind && !mechanisms.includes(SCRAM))
-      return refused("channel binding is impossible with the database server's certificate");
+    // INVARIANT(no-downgrade): somebody in between could show a certificate that nothing can be bound to, and pass the
+    // exchange on to the real server. libpq fails here too, since its hash is not defined.
+    if (plus && !bind && !(verified && mechanisms.includes(SCRAM)))
+      return refused(
+        "channel binding is impossible with the database server's certificate: sign it by RSA or ECDSA, or write upstream.tls.mode: verify-full",
+      );
     const binding: ChannelBinding = bind
       ? { kind: 'bound', endPoint }
       : // With -PLUS on offer, "y" would be taken for a downgrade.
@@ -158,8 +164,11 @@ export class UpstreamExchange {
       return refused(
         'the database server asks for the password in clear, which pgveil does not know: put scram-sha-256 into its pg_hba.conf',
       );
-    if (!this.security().encrypted)
-      return refused('the database server asks for the password in clear on a connection without TLS');
+    // Encryption alone is not enough: whoever ends it reads the password.
+    if (!this.security().verified)
+      return refused(
+        'the database server asks for the password in clear, and is not known to be the one meant: write upstream.tls.mode: verify-full, or put scram-sha-256 into its pg_hba.conf',
+      );
     this.stage = 'cleartext';
     return { kind: 'send', message: passwordMessage(password.password) };
   }

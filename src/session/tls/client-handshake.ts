@@ -6,7 +6,8 @@ import { constants, X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { TlsHandshake } from '../channel.js';
-import { ALPN_PROTOCOL, handshakeReason, hashOf } from './server-handshake.js';
+import type { ChannelTls } from './facts.js';
+import { ALPN_PROTOCOL, factsOrProblem, handshakeReason, hashOf } from './server-handshake.js';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -71,16 +72,23 @@ export function createUpstreamTls({ mode, host, ca, client, direct }: UpstreamTl
         result.failed('direct TLS without the ALPN protocol "postgresql"');
         return;
       }
-      result.secured(socket, {
-        version: socket.getProtocol() ?? '',
-        cipher: socket.getCipher().name,
-        endpointHash: hashOf(socket.getPeerX509Certificate()),
-        clientCertificate: undefined,
-        clientCertificateProblem: undefined,
-      });
+      const facts = factsOrProblem(() => factsOf(socket, mode));
+      if (typeof facts === 'string') result.failed(facts);
+      else result.secured(socket, facts);
     });
   };
   return { mode, attempts: attemptsOf[mode], direct, handshake };
+}
+
+function factsOf(socket: tls.TLSSocket, mode: SslMode): ChannelTls {
+  return {
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().name,
+    endpointHash: hashOf(socket.getPeerX509Certificate()),
+    serverVerified: mode === 'verify-full',
+    clientCertificate: undefined,
+    clientCertificateProblem: undefined,
+  };
 }
 
 class WrongName extends Error {

@@ -23,6 +23,8 @@ export interface ChannelTls {
    * client, or that this server has shown to us. Undefined where none is defined, so that none may be offered.
    */
   readonly endpointHash: Buffer | undefined;
+  /** Of the server's leg alone: its certificate was verified, the name as well (verify-full), so nobody sits in between. */
+  readonly serverVerified: boolean;
   /** Of the client's leg alone. */
   readonly clientCertificate: ClientCertificate | undefined;
   /** The client has shown a certificate that is not to be trusted, with OpenSSL's word for why. */

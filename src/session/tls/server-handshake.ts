@@ -91,7 +91,11 @@ export function createServerTls({ mode, main, byName, clientCa }: ServerTlsMater
     // As ProcessSSLStartup in src/backend/tcop/backend_startup.c: without ALPN another protocol may have been meant.
     else if (found.direct && socket.alpnProtocol !== ALPN_PROTOCOL) {
       found.result.failed('direct TLS without the ALPN protocol "postgresql"');
-    } else found.result.secured(socket, factsOf(socket, clientCa !== undefined));
+    } else {
+      const facts = factsOrProblem(() => factsOf(socket, clientCa !== undefined));
+      if (typeof facts === 'string') found.result.failed(facts);
+      else found.result.secured(socket, facts);
+    }
   });
   server.on('tlsClientError', (error, socket) => {
     take(socket)?.result.failed(handshakeReason(error));
@@ -121,6 +125,7 @@ function factsOf(socket: tls.TLSSocket, asked: boolean): ChannelTls {
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().name,
     endpointHash: hashOf(socket.getX509Certificate()),
+    serverVerified: false,
     clientCertificate: client.certificate,
     clientCertificateProblem: client.problem,
   };
@@ -136,6 +141,18 @@ function judge(
   if (names === undefined) return { problem: 'its subject holds a zero byte' };
   const fingerprint = shown.fingerprint256.replaceAll(':', '').toLowerCase();
   return { certificate: { ...names, fingerprint } };
+}
+
+/**
+ * OpenSSL takes certificates that our own reader does not, and inside of Node's callbacks an exception ends the process.
+ * FAIL-CLOSED: who shows one is not let in; without its hash or its names nothing could be said of it.
+ */
+export function factsOrProblem(read: () => ChannelTls): ChannelTls | string {
+  try {
+    return read();
+  } catch {
+    return 'a certificate that cannot be read';
+  }
 }
 
 /** Hashed once a certificate, not once a connection. */

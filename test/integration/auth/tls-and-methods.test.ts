@@ -8,7 +8,7 @@ import { openAuthentication } from '../../../src/app/authentication.js';
 import { startPostgres, type PostgresServer } from '../../../src/cli/launch/postgres.js';
 import type { Config } from '../../../src/config/schema.js';
 import type { AuthenticationPort } from '../../../src/session/auth/port.js';
-import { makeCertificates, type Certificates } from '../../support/certificates.js';
+import { makeCertificates, type CertificateFiles, type Certificates } from '../../support/certificates.js';
 import { psql, startTlsProxy, type TlsProxyOptions } from '../tls/support.js';
 
 let certificates: Certificates;
@@ -29,19 +29,20 @@ beforeAll(async () => {
   await client.query("RESET password_encryption; CREATE ROLE by_trust LOGIN PASSWORD 'right'");
   await client.query("CREATE ROLE by_tls LOGIN PASSWORD 'right'");
   await client.end();
+  authentication = await verifiersOf(server.port);
+});
+
+async function verifiersOf(port: number): Promise<AuthenticationPort & { close(): Promise<void> }> {
+  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
   const opened = await openAuthentication({
-    auth: {
-      verifiers: {
-        from: 'query',
-        url: `postgres://postgres:postgres@127.0.0.1:${server.port}/postgres`,
-      },
-    },
+    auth: { verifiers: { from: 'query', url } },
     audit: { spool: folder },
     limits: { auth_timeout: 10_000 },
   } as unknown as Config);
   if (!opened.ok || opened.authentication === undefined) throw new Error('no verifiers');
-  ({ authentication } = opened);
-});
+  return opened.authentication;
+}
+
 afterAll(async () => {
   await authentication.close();
   await server.stop();
@@ -53,8 +54,9 @@ async function through(
   options: TlsProxyOptions,
   conninfo: string,
   env: Readonly<Record<string, string>> = {},
+  upstream: PostgresServer = server,
 ): Promise<string> {
-  const proxy = await startTlsProxy(server, {
+  const proxy = await startTlsProxy(upstream, {
     matchSession: () => ({
       place: { file: 'test', line: 1, column: 1 },
       exempt: true,
@@ -124,6 +126,44 @@ describe('SCRAM that ends at the proxy', () => {
     expect(await through({ authentication }, 'user=by_md5', { PGPASSWORD: 'wrong' })).toContain(
       'password authentication failed for user "by_md5"',
     );
+  });
+});
+
+describe('Ed25519 certificates, to which nothing can be bound', () => {
+  let other: PostgresServer;
+  let ed25519: CertificateFiles;
+  let verifiers: AuthenticationPort & { close(): Promise<void> };
+  beforeAll(async () => {
+    ed25519 = await certificates.ca.issue({ names: ['localhost', '127.0.0.1'], kind: 'ed25519' });
+    other = await startPostgres({ version: 18, tls: ed25519 });
+    verifiers = await verifiersOf(other.port);
+  });
+  afterAll(async () => {
+    await verifiers.close();
+    await other.stop();
+  });
+
+  it.each([
+    ['require', undefined, 'channel binding is impossible with the database server'],
+    ['verify-ca', 'ca', 'channel binding is impossible with the database server'],
+    ['verify-full', 'ca', 'postgres'],
+  ] as const)('at the server, with %s', async (mode, ca, expected) => {
+    const server = { mode, ca: ca && certificates.ca.files.certPem };
+    const options = { authentication: verifiers, server };
+    const env = { PGPASSWORD: 'postgres' };
+    expect(await through(options, 'user=postgres', env, other)).toContain(expected);
+  });
+
+  it.each([
+    ['channel_binding=prefer', 'by_tls'],
+    ['channel_binding=require', 'channel binding is required, but server did not offer'],
+  ])('at the proxy, for libpq with %s', async (conninfo, expected) => {
+    const options = {
+      authentication,
+      client: { certificate: ed25519 },
+      server: { mode: 'require' as const },
+    };
+    expect(await through(options, `user=by_tls sslmode=require ${conninfo}`)).toContain(expected);
   });
 });
 

@@ -127,7 +127,10 @@ describe('a client at the proxy', () => {
   });
 });
 
-const plain = { encrypted: false, endPoint: undefined };
+const plain = { encrypted: false, verified: false, endPoint: undefined };
+/** As `require`, over a certificate that has no hash (Ed25519). */
+const encrypted = { ...plain, encrypted: true };
+const verified = { ...encrypted, verified: true };
 const kind = 'authentication';
 const sasl = (...mechanisms: string[]): Authentication => ({ kind, method: 'sasl', mechanisms });
 const ok: Authentication = { kind, method: 'ok' };
@@ -173,7 +176,7 @@ describe('the proxy at the server', () => {
 
   it('binds to the channel where the server offers it', async () => {
     const endPoint = createHash('sha256').update('certificate').digest();
-    const proxy = upstream(undefined, { encrypted: true, endPoint });
+    const proxy = upstream(undefined, { ...encrypted, endPoint });
     const server = new ScramServer({ verifier, doomed: false, endPoint });
     expect(await scramWith(proxy, server, 'SCRAM-SHA-256-PLUS')).toEqual({ kind: 'wait' });
   });
@@ -210,6 +213,13 @@ describe('the proxy at the server', () => {
     ['md5 for a SCRAM verifier', [{ kind, method: 'md5-password', salt: Buffer.alloc(4) }], []],
     ['the password in clear', [{ kind, method: 'cleartext-password' }], []],
     ['the password in clear without TLS', [{ kind, method: 'cleartext-password' }], [inClear]],
+    ['the password in clear to anybody', [{ kind, method: 'cleartext-password' }], [inClear, encrypted]],
+    [
+      '-PLUS with a certificate that nothing can be bound to, which anybody could show',
+      [sasl('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256')],
+      [undefined, encrypted],
+    ],
+    ['-PLUS alone with such a certificate', [sasl('SCRAM-SHA-256-PLUS')], [undefined, verified]],
     ['SCRAM for an md5 verifier', [sasl('SCRAM-SHA-256')], [storedPassword(`md5${'0'.repeat(32)}`)]],
     ['GSS', [{ kind, method: 'gss' }], []],
     ['SCRAM twice', [sasl('SCRAM-SHA-256'), sasl('SCRAM-SHA-256')], []],
@@ -227,15 +237,18 @@ describe('the proxy at the server', () => {
     expect(step.kind).toBe('refused');
   });
 
-  it('answers md5, and cleartext over TLS, where the verifier allows it', async () => {
+  it('does without channel binding where the certificate allows none, and was verified', async () => {
+    const proxy = upstream(undefined, verified);
+    const server = new ScramServer({ verifier, doomed: false, endPoint: undefined });
+    expect(await scramWith(proxy, server, 'SCRAM-SHA-256-PLUS')).toEqual({ kind: 'wait' });
+  });
+
+  it('answers md5, and cleartext to the server that was meant, where the verifier allows it', async () => {
     const md5 = upstream(storedPassword(`md5${md5Hash('someone', Buffer.from('right'))}`));
     const asked: Authentication = { kind, method: 'md5-password', salt: Buffer.from([1, 2, 3, 4]) };
     expect(await md5.answer(asked)).toMatchObject({ kind: 'send' });
     expect(await md5.answer(ok)).toEqual({ kind: 'done' });
-    const clear = upstream(await cleartextPassword(Buffer.from('right'), salt), {
-      encrypted: true,
-      endPoint: undefined,
-    });
+    const clear = upstream(await cleartextPassword(Buffer.from('right'), salt), verified);
     expect(await clear.answer({ kind, method: 'cleartext-password' })).toEqual({
       kind: 'send',
       message: passwordMessage(Buffer.from('right')),
