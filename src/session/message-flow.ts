@@ -15,6 +15,7 @@ import { ConsoleFrontend } from './console/frontend.js';
 import { consoleGreeting, ConsoleLogin } from './console/login.js';
 import type { ClientState, ConsoleSource } from './console/source.js';
 import { ExemptFrontend } from './exempt-frontend.js';
+import { FairShare } from './fair-share.js';
 import type { FrameTables } from './frame-tables.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { GovernedFrontend } from './governed-frontend.js';
@@ -34,6 +35,7 @@ import { StrictAnswers } from './strict-answers.js';
 import { RunLedger } from './statement-run.js';
 import { TextDescriptions } from './text-descriptions.js';
 import { TextPlanner } from './text-planner.js';
+import { UnderWayLimit } from './under-way-limit.js';
 
 export interface MessageFlowPorts {
   readonly ports: Ports;
@@ -253,7 +255,7 @@ export class MessageFlow {
       clientCongested: () => to.toClient.congested,
       terminate: () => to.terminate(),
     });
-    this.clientSink = this.console;
+    this.clientSink = new FairShare(this.console, this.clientHold);
     to.leaveServer();
     return consoleGreeting();
   }
@@ -363,8 +365,11 @@ export class MessageFlow {
       meterRows: (on) =>
         this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.governedBackend),
     }));
-    this.upstreamSink = governed ? new StrictAnswers(limiter, state) : backend;
-    this.clientSink = frontend({
+    this.upstreamSink = new FairShare(
+      governed ? new StrictAnswers(limiter, state) : backend,
+      this.upstreamHold,
+    );
+    const requests = frontend({
       limiter,
       ports: to.ports,
       state,
@@ -374,6 +379,8 @@ export class MessageFlow {
       terminate: () => to.terminate(),
       forward: (buffer) => to.toUpstream.add(buffer),
     });
+    const limited = new UnderWayLimit({ inner: requests, state, wantFlush: () => to.wantFlush() });
+    this.clientSink = new FairShare(limited, this.clientHold);
   }
 
   private open(): RunLedger {
