@@ -39,6 +39,8 @@ export interface Channel {
   write(buffers: readonly Buffer[]): void;
   /** Bytes that the kernel has not taken yet. */
   readonly pending: number;
+  /** So many that `drained` will be told. */
+  readonly willDrain: boolean;
   setReading(on: boolean): void;
   /** After each chunk: true when a view of it may still wait in another channel's write queue. */
   lendReadBuffer(lent: boolean): void;
@@ -164,6 +166,10 @@ class SocketChannel implements Channel {
 
   get pending(): number {
     return this.socket.writableLength;
+  }
+
+  get willDrain(): boolean {
+    return this.socket.writableNeedDrain && !this.socket.destroyed;
   }
 
   setReading(on: boolean): void {

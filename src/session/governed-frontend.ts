@@ -108,11 +108,13 @@ export class GovernedFrontend implements FrameSink {
 
   private take(messageType: number, frame: Buffer): Verdict {
     const { state } = this;
+    if (state.copyAwaited !== undefined) return this.waitForAnswers();
     if (messageType === type.terminate) {
+      // A counted Query is sent statement by statement, and the server would end before the last.
+      if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
       this.to.terminate();
       return 'stop';
     }
-    if (state.copyAwaited !== undefined) return this.waitForAnswers();
     if (state.copyIn && !COPY_END.has(messageType)) {
       // FAIL-CLOSED: a counted Query went as other messages, and the server would not answer in the client's terms.
       if (this.to.limiter.busy && messageType !== type.sync && messageType !== type.flush)

@@ -8,7 +8,7 @@ import type { SessionErrorCode } from '../errors/catalog.js';
 import type { RowAllowances } from '../guard/row-allowance.js';
 import type { SessionRule } from '../policy/types.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
-import { backendTypes } from '../wire/message-types.js';
+import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import type { UpstreamExchange } from './auth/upstream-exchange.js';
 import { Backend } from './backend.js';
 import { ConsoleFrontend } from './console/frontend.js';
@@ -22,6 +22,7 @@ import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
 import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
+import { terminateFrame } from './messages.js';
 import type { LogInNegotiation } from './negotiation.js';
 import type { Outbox } from './outbox.js';
 import { type PlaceAnswer, placeMessage } from './places.js';
@@ -161,8 +162,8 @@ export class MessageFlow {
   }
 
   fromClient(bytes: Buffer): void {
-    this.raw?.noteRequest();
     this.clientFramer.push(bytes, this.clientSink);
+    if (this.raw !== undefined && !bytes.equals(terminateFrame)) this.raw.noteRequest(this.takeEnds());
     this.sendLate();
   }
 
@@ -174,6 +175,11 @@ export class MessageFlow {
   /** A message of the client waits, and nothing behind it may be read. */
   get clientHeld(): boolean {
     return this.clientFramer.held;
+  }
+
+  /** It waits, and behind it the client has said goodbye. */
+  get farewellHeld(): boolean {
+    return this.clientFramer.held && this.clientFramer.heldEndsWith(terminateFrame);
   }
 
   get upstreamHeld(): boolean {
@@ -189,6 +195,11 @@ export class MessageFlow {
   /** Nothing is under way, and no transaction is open. */
   get idle(): boolean {
     return this.console?.idle ?? this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);
+  }
+
+  /** Something that the client sent may not be answered yet. */
+  get serverOwes(): boolean {
+    return this.raw?.serverOwes ?? (this.state !== undefined && this.state.answers.pending > 0);
   }
 
   /** What the client had to read has left. */
@@ -289,7 +300,17 @@ export class MessageFlow {
       (buffer) => this.to.toUpstream.add(buffer),
       () => this.to.terminate(),
     );
-    if (this.clientFramer.held) raw.noteRequest();
+    if (this.clientFramer.held) raw.noteRequest(this.takeEnds());
+  }
+
+  /** How many messages the server answers with ReadyForQuery. */
+  private takeEnds(): number {
+    const { clientFramer } = this;
+    return (
+      clientFramer.takeCount(frontendTypes.query) +
+      clientFramer.takeCount(frontendTypes.sync) +
+      clientFramer.takeCount(frontendTypes['function-call'])
+    );
   }
 
   /** The server's ReadyForQuery is kept back; the probe's own takes its place. */

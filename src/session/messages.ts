@@ -34,3 +34,4 @@ export function poisonParseFrame(poison: Poison, statement = poison.token): Buff
 }
 
 export const flushFrame: Buffer = encodeFrontend({ kind: 'flush' });
+export const terminateFrame: Buffer = encodeFrontend({ kind: 'terminate' });

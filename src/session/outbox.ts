@@ -10,6 +10,7 @@ export const HIGH_WATER_BYTES = 256 * 1024;
 export class Outbox {
   private buffers: Buffer[] = [];
   private channel: Channel | undefined;
+  private abandoned = false;
 
   /** Until then everything is gathered. */
   attach(channel: Channel): void {
@@ -18,7 +19,7 @@ export class Outbox {
 
   /** In order. A view must stay valid until `flush`. */
   add(buffer: Buffer): void {
-    if (buffer.length > 0) this.buffers.push(buffer);
+    if (buffer.length > 0 && !this.abandoned) this.buffers.push(buffer);
   }
 
   /** At the end of each event. */
@@ -31,11 +32,26 @@ export class Outbox {
 
   /** Something waits in the channel's queue. */
   get pending(): boolean {
-    return (this.channel?.pending ?? 0) > 0;
+    return this.waiting > 0;
   }
 
   /** Too much waits in the channel's queue. */
   get congested(): boolean {
-    return (this.channel?.pending ?? 0) > HIGH_WATER_BYTES;
+    return this.waiting > HIGH_WATER_BYTES;
+  }
+
+  /** More waits than goes out at once, and the channel will tell when it has left. */
+  get willDrain(): boolean {
+    return !this.abandoned && this.channel?.willDrain === true;
+  }
+
+  /** Nobody is at the other end any more: what is added from now on goes nowhere. */
+  abandon(): void {
+    this.abandoned = true;
+    this.buffers = [];
+  }
+
+  private get waiting(): number {
+    return this.abandoned ? 0 : (this.channel?.pending ?? 0);
   }
 }

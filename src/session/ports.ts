@@ -29,6 +29,8 @@ export interface SessionLimits {
   readonly cancelRequests: number;
   /** After log-in, how long the rest of a message may be quiet that is being gathered in memory. */
   readonly stalledMessageMs: number;
+  /** How long the server may take to finish what a client sent before its Terminate. */
+  readonly farewellMs: number;
 }
 
 export const defaultLimits: SessionLimits = {
@@ -42,6 +44,7 @@ export const defaultLimits: SessionLimits = {
   startupTimeoutMs: 10_000,
   cancelRequests: 100,
   stalledMessageMs: 60_000,
+  farewellMs: 60_000,
 };
 
 /** One statement as the metrics see it. No text, no user, no value. */

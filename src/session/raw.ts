@@ -32,6 +32,10 @@ export class RawFrontend implements FrameSink {
 export class RawBackend implements FrameSink {
   /** Nothing was sent since the server was last ready outside a transaction. */
   idle = true;
+  /** Bytes were sent since the server was last ready. */
+  private asked = false;
+  /** How often it has still to become ready; more than is true when the client sent Sync in the middle of COPY. */
+  private owed = 0;
   private readonly forward: (buffer: Buffer) => void;
   private readonly serverEnded: () => void;
   private readonly ddl: () => void;
@@ -42,8 +46,16 @@ export class RawBackend implements FrameSink {
     this.ddl = ddl;
   }
 
-  noteRequest(): void {
+  /** @param ends - how many of the messages end with ReadyForQuery */
+  noteRequest(ends: number): void {
     this.idle = false;
+    this.asked = true;
+    this.owed += ends;
+  }
+
+  /** Something was sent that may not be answered yet. */
+  get serverOwes(): boolean {
+    return this.asked || this.owed > 0;
   }
 
   bytes(buffer: Buffer): void {
@@ -55,9 +67,11 @@ export class RawBackend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
-    if (messageType === backendTypes['ready-for-query'])
+    if (messageType === backendTypes['ready-for-query']) {
       this.idle = frame[5] === 0x49; // I
-    else if (messageType === backendTypes['command-complete']) {
+      this.asked = false;
+      this.owed = Math.max(0, this.owed - 1);
+    } else if (messageType === backendTypes['command-complete']) {
       if (changesStructure(frame.toString('latin1', 5, frame.length - 1))) this.ddl();
     } else if (messageType === backendTypes['error-response'] && severityOf(frame).fatal) this.serverEnded();
     return 'pass';

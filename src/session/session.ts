@@ -6,18 +6,18 @@
 import type net from 'node:net';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { RowAllowances } from '../guard/row-allowance.js';
-import { encodeFrontend } from '../wire/frontend-message.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import type { ClientFacts } from './console/source.js';
 import { type Credentials, wipe } from './auth/credentials.js';
 import { UpstreamExchange } from './auth/upstream-exchange.js';
 import { adoptSocket, type Channel, TlsHandshakeFailure } from './channel.js';
+import { Farewell, type FarewellFacts } from './farewell.js';
 import type { FrameTables } from './frame-tables.js';
 import { type Admitted, sessionIdentity } from './identity.js';
 import { IdentityBook } from './identity-book.js';
 import { MessageFlow } from './message-flow.js';
-import { flushFrame } from './messages.js';
+import { flushFrame, terminateFrame } from './messages.js';
 import { Outbox } from './outbox.js';
 import { HeldPlaces, type Places } from './places.js';
 import type { Ports } from './ports.js';
@@ -40,8 +40,6 @@ type Phase = 'startup' | 'authenticating' | 'connecting' | 'log-in' | 'ready' | 
 /** Of a message that is gathered in memory, between two looks of `endIfStalled`. */
 const LEAST_PROGRESS_BYTES = 1024;
 
-const terminateFrame = encodeFrontend({ kind: 'terminate' });
-
 export class Session {
   private readonly host: SessionHost;
   private readonly ports: Ports;
@@ -63,7 +61,7 @@ export class Session {
   private opened = false;
   /** Until the server has let us in. */
   private credentials: Credentials | undefined;
-  private terminating = false;
+  private readonly farewell = new Farewell();
   private flushWanted = false;
   private draining = false;
   /** Bytes that have come from the client, and that had at the last look of `endIfStalled`. */
@@ -155,12 +153,14 @@ export class Session {
       this.flushWanted = false;
       this.toUpstream.add(flushFrame);
     }
-    if ((this.terminating && !this.left) || this.leaving) this.toUpstream.add(terminateFrame);
+    const parting = this.farewell.passOn(this.farewellFacts());
+    if ((parting && !this.left) || this.leaving) this.toUpstream.add(terminateFrame);
+    if (parting) this.waitForFarewell();
     this.toUpstream.flush();
     this.toClient.flush();
     if (this.leaving) this.leaveServer();
-    if (this.terminating) {
-      this.end('client terminated');
+    if (this.farewell.isOver(this.farewellFacts())) {
+      this.end(this.farewell.reason);
       return;
     }
     this.client.lendReadBuffer(this.toUpstream.pending);
@@ -171,10 +171,11 @@ export class Session {
         this.phase === 'startup' || (this.phase === 'authenticating' && this.startup.reading),
       );
     else {
-      this.client.setReading(!flow.clientHeld && !this.toUpstream.congested);
+      this.client.setReading(!this.farewell.said && !flow.clientHeld && !this.toUpstream.congested);
       this.upstream?.setReading(!flow.upstreamHeld && !this.toClient.congested);
     }
-    if (this.draining && (this.phase !== 'ready' || flow?.idle === true)) this.shutDown();
+    if (this.draining && !this.farewell.said && (this.phase !== 'ready' || flow?.idle === true))
+      this.shutDown();
   }
 
   private beginStartup(): StartupPhase {
@@ -209,7 +210,7 @@ export class Session {
       },
       upstreamMissing: (error) => this.upstreamClosed(error instanceof Error ? error : undefined),
       resumed: (work) => this.resumed(work),
-      terminate: () => (this.terminating = true),
+      terminate: () => this.farewell.say(),
       admitted: (login) => this.guarded(() => this.connect(login)),
       fatal: (code, message) => this.fatal(code, message),
       end: (reason) => this.end(reason),
@@ -299,7 +300,7 @@ export class Session {
       broken: (error) => this.broken(error),
       opened: () => this.logInSucceeded(),
       wantFlush: () => (this.flushWanted = true),
-      terminate: () => (this.terminating = true),
+      terminate: () => this.farewell.say(),
       serverEnded: () => (this.serverEnded = true),
       leaveServer: () => (this.leaving = true),
       fatal: (code, message) => this.fatal(code, message),
@@ -360,7 +361,38 @@ export class Session {
       if (this.phase === 'closed') return;
       this.reports.handshakeFailed(error.message, this.client.remote);
       this.end('TLS handshake failed');
-    } else this.end(error === undefined ? 'client closed' : 'client connection lost');
+      return;
+    }
+    const reason = error === undefined ? 'client closed' : 'client connection lost';
+    if (this.phase !== 'ready' || !(this.farewell.said || this.flow?.farewellHeld === true)) {
+      this.end(reason);
+      return;
+    }
+    this.farewell.clientClosed(reason);
+    this.toClient.abandon();
+    this.waitForFarewell();
+    this.flow!.clientDrained();
+    this.settle();
+  }
+
+  private farewellFacts(): FarewellFacts {
+    const { flow } = this;
+    return {
+      loggedIn: this.phase === 'ready',
+      serverOwes: !this.left && flow?.serverOwes === true,
+      upstreamHeld: flow?.upstreamHeld === true,
+      clientHeld: flow?.clientHeld === true,
+      clientReads: this.toClient.willDrain,
+    };
+  }
+
+  /** Not for ever: a server that hears no end of a connection works on in any case. */
+  private waitForFarewell(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(
+      () => this.end(`${this.farewell.reason}, and what it had sent was not finished in time`),
+      this.ports.limits.farewellMs,
+    );
   }
 
   private upstreamClosed(error: Error | undefined): void {
@@ -373,6 +405,11 @@ export class Session {
     if (this.phase === 'connecting') {
       this.reports.upstreamUnreachable(error);
       this.fatal('upstream-unreachable', 'the database server cannot be reached');
+      return;
+    }
+    if (this.farewell.said) {
+      this.farewell.serverClosed();
+      this.settle();
       return;
     }
     if (this.serverEnded) {

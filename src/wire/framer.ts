@@ -67,6 +67,12 @@ export class Framer {
     );
   }
 
+  /** What waits behind a held message ends with these bytes; false also where they came in pieces. */
+  heldEndsWith(bytes: Buffer): boolean {
+    const last = this.backlog.at(-1);
+    return last !== undefined && last.length >= bytes.length && last.subarray(-bytes.length).equals(bytes);
+  }
+
   /** How many messages of this type have begun since the last call, without those not allowed; 'D' and 'd' are rows. */
   takeCount(type: number): number {
     const count = this.counts[type] ?? 0;
