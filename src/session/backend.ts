@@ -16,7 +16,7 @@ import { type Answer, currentRun } from './answers.js';
 import { failedRuns, withdraw } from './failed-answers.js';
 import { described, shownBy } from './result-guard.js';
 import { changesStructure } from './ddl.js';
-import { settleEffect } from './effects.js';
+import { doubtEffect, settleEffect } from './effects.js';
 import { positionsOf } from './error-position.js';
 import type { Hold } from './hold.js';
 import { isPoisonError, refusalFrame } from './poison.js';
@@ -242,6 +242,7 @@ export class Backend implements FrameSink {
     state.failed = true;
     state.copyEnded(head);
     state.copyIn = false;
+    if (run !== undefined && head?.kind !== 'parse') doubtEffect(run, state, sqlstate);
     if (head?.kind === 'query')
       for (const one of head.runs.slice(head.at)) settleEffect(one, state, undefined);
     else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);

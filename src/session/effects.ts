@@ -11,9 +11,10 @@ import { refusals } from './refusals.js';
 import type { SessionState } from './session-state.js';
 import type { StatementRun } from './statement-run.js';
 
-/** The facts a statement stands for, or why it may not run. */
+/** The facts a statement stands for, or why it may not run. `of`: the prepared statement or cursor that it reads. */
 export type SourceOutcome =
-  { readonly ok: true; readonly facts: PlanFacts } | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: true; readonly facts: PlanFacts; readonly of?: Prepared | Portal }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /** EXECUTE and FETCH read what their prepared statement or cursor reads. */
 export function sourceOf(
@@ -31,14 +32,14 @@ export function sourceOf(
     if (!isPreparable(prepared)) return { ok: false, refusal: refusals.notPreparable() };
     const refusal = cursorProblem(prepared.facts.cursors, state, stance);
     if (refusal !== undefined) return { ok: false, refusal };
-    return { ok: true, facts: { ...prepared.facts, command: facts.command } };
+    return { ok: true, facts: { ...prepared.facts, command: facts.command }, of: prepared };
   }
   if (effect?.kind === 'fetch') {
     const portal = state.portals.expected(toByteString(effect.name));
     if (portal?.prepared.facts === undefined) return { ok: false, refusal: refusals.unknownPortal() };
     const refusal = cursorProblem([effect.name], state, stance);
     if (refusal !== undefined) return { ok: false, refusal };
-    return { ok: true, facts: { ...portal.prepared.facts, command: facts.command } };
+    return { ok: true, facts: { ...portal.prepared.facts, command: facts.command }, of: portal };
   }
   // PREPARE names the cursor, and EXECUTE writes through it.
   if (effect?.kind === 'prepare') return { ok: true, facts };
@@ -58,6 +59,8 @@ function cursorProblem(
   for (const name of names ?? []) {
     const portal = state.portals.expected(toByteString(name));
     if (portal === undefined) return refusals.unknownPortal();
+    // FAIL-CLOSED: FETCH would run what EXECUTE, FETCH or a SET stands for, and only Execute follows that.
+    if (portal.prepared.facts?.effect !== undefined) return refusals.unreadablePortal();
     if (portal.prepared.acting !== acting) return refusals.foreignPortal();
     if (portal.prepared.epoch !== epoch && portal.transaction !== state.transaction)
       return refusals.stalePortal();
@@ -89,6 +92,29 @@ export interface AnnouncedChanges {
   readonly portalChange: NameChange<Portal> | undefined;
 }
 
+/**
+ * INVARIANT(portals-read-one): the server keeps the rest of what a suspended portal has read (FillPortalStore in
+ * src/backend/tcop/pquery.c), though the name in its EXECUTE or FETCH may stand for something else by now.
+ */
+export function readsOn(portal: Portal, source: Prepared | Portal | undefined): Refusal | undefined {
+  if (source === undefined) return undefined;
+  portal.reads ??= source;
+  return portal.reads === source ? undefined : refusals.replacedSource();
+}
+
+/**
+ * INVARIANT(made-by-sql): Bind and Execute take what PREPARE and DECLARE have made, and then run the query in it: it
+ * changes no names, and its rows count.
+ */
+function madeBySql(prepared: Prepared, command: 'EXECUTE' | 'FETCH'): Prepared {
+  const { facts } = prepared;
+  return {
+    ...prepared,
+    command,
+    facts: facts === undefined ? undefined : { ...facts, command, effect: undefined },
+  };
+}
+
 /** Call when the statement is sent. */
 export function announceEffect(
   effect: SessionEffect | undefined,
@@ -99,7 +125,11 @@ export function announceEffect(
   let portalChange: NameChange<Portal> | undefined;
   switch (effect?.kind) {
     case 'prepare':
-      statementChange = state.statements.announce(toByteString(effect.name), prepared, state.batch);
+      statementChange = state.statements.announce(
+        toByteString(effect.name),
+        madeBySql(prepared, 'EXECUTE'),
+        state.batch,
+      );
       break;
     case 'deallocate':
       statementChange = state.statements.announce(wireName(effect.name), undefined, state.batch);
@@ -107,7 +137,7 @@ export function announceEffect(
     case 'declare-cursor':
       portalChange = state.portals.announce(
         toByteString(effect.name),
-        { prepared, transaction: state.transaction, declared: true },
+        { prepared: madeBySql(prepared, 'FETCH'), transaction: state.transaction, declared: true },
         state.batch,
       );
       break;
@@ -149,6 +179,25 @@ export function settleEffect(run: StatementRun, state: SessionState, tag: string
   if (effect.what === 'commit' || effect.what === 'rollback') state.transaction++;
   if (effect.what !== 'begin' && effect.what !== 'savepoint' && effect.what !== 'release')
     state.failed = false;
+}
+
+/** Errors that come before a statement has done anything to names. */
+const NOT_RUN: ReadonlySet<string> = new Set([
+  '25001', // PreventInTransactionBlock in xact.c
+  '25P02', // in a failed transaction
+  '42P03', // a cursor of that name exists
+  '42P05', // a prepared statement of that name exists
+]);
+
+/**
+ * INVARIANT(names-in-doubt): the statement under way has failed. The last of a Query is committed before the server tells
+ * of its end (exec_simple_query in src/backend/tcop/postgres.c), and names that it made or took away stay so when the
+ * commit fails. What they mean is not known then, so the session knows them no more.
+ */
+export function doubtEffect(run: StatementRun, state: SessionState, sqlstate: string): void {
+  if (NOT_RUN.has(sqlstate)) return;
+  if (run.statementChange !== undefined) state.statements.doubt(run.statementChange);
+  if (run.portalChange !== undefined) state.portals.doubt(run.portalChange);
 }
 
 /** Names in statements are text, those in messages the bytes of it. */

@@ -76,10 +76,16 @@ export class GovernedFrontend implements FrameSink {
     this.to.forward(buffer);
   }
 
-  /** Asked for each CopyData. FAIL-CLOSED: data that the server would ignore must not look as if it were stored. */
-  allows(): boolean {
-    if (this.to.limiter.copyAhead && !this.state.copyIn && !this.state.failed)
-      throw new ProtocolViolation('COPY data came before the server asked for it');
+  /**
+   * Asked for each CopyData. Of a counted text the server gets one statement after the other, so data waits for its COPY.
+   *
+   * INVARIANT(no-stray-copy): outside of COPY the server ignores COPY messages, but a statement_timeout that has run out
+   * meanwhile is reported at the next message, and at these with a ReadyForQuery that answers nothing (SocketBackend in
+   * src/backend/tcop/postgres.c). All answers behind it would be taken for those of other statements.
+   */
+  allows(): boolean | 'wait' {
+    if (this.to.limiter.copyAhead && !this.state.copyIn && !this.state.failed) return 'wait';
+    if (!this.state.copyIn && this.state.copyAwaited === undefined) return false;
     this.copy.goesOn();
     return true;
   }
@@ -147,9 +153,10 @@ export class GovernedFrontend implements FrameSink {
         return 'pass';
       case type['copy-done']:
       case type['copy-fail']:
+        if (!state.copyIn) return 'drop';
         this.copy.goesOn();
-        // Outside of COPY the server ignores both. Otherwise its end, or that of another COPY in the same text, comes next.
-        if (state.copyIn) state.copyAwaited = state.answers.head;
+        // Its end, or that of another COPY in the same text, comes next.
+        state.copyAwaited = state.answers.head;
         // Of a Query that was sent as an Execute the server keeps the answer until it is asked.
         if (this.to.limiter.busy) this.to.wantFlush();
         state.copyIn = false;
@@ -297,7 +304,7 @@ export class GovernedFrontend implements FrameSink {
       if (this.to.planner.awaitContext()) return 'hold';
       const stance = this.to.planner.stance();
       const refusal = this.to.planner.observing ? undefined : staleness(portal, stance, state.transaction);
-      const run = this.starts.begin(prepared.text, portal.prepared.facts, prepared.decision, refusal, stance);
+      const run = this.starts.begin(prepared.text, portal.prepared.facts, prepared.decision, refusal, stance, portal);
       begun = { plan: undefined, runs: [run], failed: false };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;

@@ -60,6 +60,18 @@ export class NameTable<T> {
     if (this.unsend(change) && change.value !== undefined) this.weight -= this.weigh(change.value);
   }
 
+  /** The server has failed, and may have done it or not: nothing is known of the name. */
+  doubt(change: NameChange<T>): void {
+    this.withdraw(change);
+    if (change.name === undefined) {
+      this.forget(() => true);
+      return;
+    }
+    const old = this.confirmed.get(change.name);
+    if (old !== undefined) this.weight -= this.weigh(old);
+    this.confirmed.delete(change.name);
+  }
+
   /** False when it was done with before. */
   private unsend(change: NameChange<T>): boolean {
     // Answers come in the order of the messages, so the change is nearly always the oldest.

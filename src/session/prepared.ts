@@ -31,4 +31,6 @@ export interface Portal {
   readonly transaction: number;
   /** DECLARE may say WITH HOLD; what Bind opens ends with its transaction. */
   readonly declared: boolean;
+  /** Of one whose statement is EXECUTE or FETCH: the prepared statement or cursor that its first Execute has read. */
+  reads?: Prepared | Portal;
 }

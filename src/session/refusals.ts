@@ -66,6 +66,22 @@ export const refusals = {
       '34000',
       'declare the cursor again',
     ),
+  unreadablePortal: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'FETCH does not read from this portal',
+      'it was bound to EXECUTE, FETCH, SET or another statement that is not a query itself',
+      '34000',
+      'read it with the Execute message, or declare a cursor',
+    ),
+  replacedSource: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'what this portal reads has been closed or made again',
+      'the rest of its rows belongs to the prepared statement or cursor of that time',
+      '34000',
+      'bind the statement again',
+    ),
   ownName: () =>
     refusal(
       'statement-not-allowed',

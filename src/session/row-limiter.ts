@@ -61,6 +61,8 @@ interface Counted {
   portal: Portal | undefined;
   /** The statement that must fail has been sent. */
   failing: boolean;
+  /** The Sync behind its last statement has been sent. */
+  ended: boolean;
   copying: boolean;
 }
 
@@ -223,6 +225,7 @@ export class RowLimiter implements FrameSink {
     const run = answer.runs[answer.at];
     const text = texts[answer.at];
     if (run === undefined || text === undefined) {
+      counted.ended = true;
       this.to.toUpstream(countedQueryEnd);
       return;
     }
@@ -232,8 +235,9 @@ export class RowLimiter implements FrameSink {
 
   private failed(counted: Counted): void {
     this.remember(counted);
-    if (counted.answer.kind === 'query') this.to.toUpstream(syncFrame);
-    else this.end();
+    if (counted.answer.kind === 'execute') this.end();
+    // INVARIANT(one-sync): what fails at the commit fails behind the Sync, and a second one would be answered too.
+    else if (!counted.ended) this.to.toUpstream(syncFrame);
   }
 
   private begin(
@@ -244,7 +248,7 @@ export class RowLimiter implements FrameSink {
   ): Counted {
     const portal = this.portalOf(answer, run);
     const meter = this.meterFor(portal, role);
-    const counted = { answer, role, texts, run, meter, portal, failing: false, copying: false };
+    const counted = { answer, role, texts, run, meter, portal, failing: false, ended: false, copying: false };
     this.counted = counted;
     this.allowance = this.windowOf(role);
     this.allowance.begin();

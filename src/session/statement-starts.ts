@@ -4,11 +4,11 @@
  */
 import type { SessionIdentity } from '../audit/types.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
-import { announceEffect, settleEffect, sourceOf } from './effects.js';
+import { announceEffect, readsOn, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
 import { isOwnName } from './own-names.js';
 import { makePoison } from './poison.js';
-import type { Prepared } from './prepared.js';
+import type { Portal, Prepared } from './prepared.js';
 import { newMark } from './prepared-from-plan.js';
 import { refusals } from './refusals.js';
 import type { SessionState } from './session-state.js';
@@ -76,9 +76,14 @@ export class StatementStarts {
     decision: RunDecision,
     refusal: Refusal | undefined,
     stance: Stance,
+    portal?: Portal,
   ): StatementRun {
     const source = sourceOf(facts, this.state, stance);
-    const own = source.ok ? (this.nameProblem(facts) ?? this.limits(facts, source.facts)) : source.refusal;
+    const own = source.ok
+      ? ((portal === undefined ? undefined : readsOn(portal, source.of)) ??
+        this.nameProblem(facts) ??
+        this.limits(facts, source.facts))
+      : source.refusal;
     const why = refusal ?? (decision === 'observe' ? undefined : own);
     const poison = why === undefined ? undefined : makePoison(why);
     const prepared: Prepared = {
