@@ -6,12 +6,12 @@ import type { EnforceContext } from '../enforce/types.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { CancelRequest } from '../wire/startup.js';
 import type { LoginFailure } from './auth/client-exchange.js';
-import type { Credentials } from './auth/credentials.js';
+import { type Credentials, wipe } from './auth/credentials.js';
 import type { AuthenticationPort } from './auth/port.js';
 import type { SaslProblem } from './auth/sasl-problem.js';
 import { relayCancel } from './cancel.js';
 import { ClientAuthentication } from './client-authentication.js';
-import { admit, type Admitted, type Claimant, claimantOf } from './identity.js';
+import { admit, type Admission, type Admitted, type Claimant, claimantOf } from './identity.js';
 import { withClippedNames } from './name-length.js';
 import { needsServer, type ProtocolAsk, protocolAsk, unsupportedVersion } from './negotiation.js';
 import { serverVersion, ToldNegotiation } from './server-versions.js';
@@ -66,7 +66,7 @@ export interface StartupPorts {
 
 interface ClaimedLogin {
   readonly who: Claimant;
-  readonly admission: Admitted;
+  readonly admission: Admission;
   /** What the client sent behind its StartupMessage already. */
   readonly rest: Buffer;
   /** Undefined: the server's own exchange is relayed. */
@@ -75,6 +75,7 @@ interface ClaimedLogin {
 }
 
 export interface AdmittedLogin extends ClaimedLogin {
+  readonly admission: Admitted;
   /** Undefined for exempt sessions, and where the catalog could not be loaded. */
   readonly context: EnforceContext | undefined;
 }
@@ -150,7 +151,9 @@ export class StartupPhase {
       return;
     }
     const admission = admit(message, raw, duplicates, who, ports);
-    if (!admission.ok) {
+    // That there is no rule is told at once, as the server tells it of pg_hba.conf. Other refusals speak of the policy, so
+    // they wait for the proof where the proxy asks for it.
+    if (!admission.ok && (ports.authentication === undefined || admission.code === 'session-unmatched')) {
       this.to.fatal(admission.code, admission.message);
       return;
     }
@@ -169,15 +172,16 @@ export class StartupPhase {
       this.to.fatal(place.code, placeMessage(place.code, who.user));
       return;
     }
+    const { admission, ask } = claimed;
     if (authentication === undefined) this.load(claimed);
-    else if (needsServer(claimed.ask)) this.negotiate(authentication, claimed);
+    else if (admission.ok && needsServer(ask)) this.negotiate(authentication, claimed, admission);
     else this.authenticate(authentication, claimed);
   }
 
   /** What only the server knows, the client has to be told before it proves itself. */
-  private negotiate(port: AuthenticationPort, claimed: ClaimedLogin): void {
+  private negotiate(port: AuthenticationPort, claimed: ClaimedLogin, admission: Admitted): void {
     const { to } = this;
-    const { who, ask, admission } = claimed;
+    const { who, ask } = claimed;
     serverVersion(to.ports, ask, who).then(
       (answer) =>
         to.resumed(() => {
@@ -218,16 +222,21 @@ export class StartupPhase {
 
   private load(claimed: ClaimedLogin): void {
     const { ports } = this.to;
-    const { who, admission } = claimed;
+    const { who, admission, credentials } = claimed;
+    if (!admission.ok) {
+      if (credentials !== undefined) wipe(credentials);
+      this.to.fatal(admission.code, admission.message);
+      return;
+    }
     const context = admission.rule.exempt ? undefined : ports.contextFor(who.database);
     if (context instanceof Promise)
       // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
       context
         .catch(() => undefined)
         .then(
-          (loaded) => this.to.admitted({ ...claimed, context: loaded }),
+          (loaded) => this.to.admitted({ ...claimed, admission, context: loaded }),
           () => undefined,
         );
-    else this.to.admitted({ ...claimed, context });
+    else this.to.admitted({ ...claimed, admission, context });
   }
 }
