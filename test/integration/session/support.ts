@@ -215,6 +215,7 @@ export interface ProxyOptions {
   /** By user; 'postgres' is exempt, 'crm_admin' exempt with connections only, the others governed. */
   readonly matchSession?: Ports['matchSession'];
   readonly encryption?: Ports['encryption'];
+  readonly authentication?: Ports['authentication'];
 }
 
 export async function startProxy(
@@ -247,6 +248,7 @@ export async function startProxy(
     logger: { debug: nothing, info: nothing, warn: nothing, error: log },
     upstream,
     encryption: options.encryption,
+    authentication: options.authentication,
     limits: { ...defaultLimits, ...options.limits },
     policyIdentity: () => ({ name: 'test', version: '1' }),
     matchSession:
