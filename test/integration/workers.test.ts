@@ -258,6 +258,25 @@ describe('two workers', () => {
     expect(brokenChains(await events())).toEqual([]);
   });
 
+  it('leave no client waiting whose connection was on its way to one that is killed', async () => {
+    await prepare();
+    await serve(2);
+    const [stopped] = workerPids();
+    process.kill(stopped!, 'SIGSTOP');
+    // Round robin hands one of them to the worker that does not run, and the others go where there is room.
+    const connecting = Array.from({ length: 4 }, () =>
+      client('crm_support')
+        .connect()
+        .then(
+          () => 'connected',
+          () => 'lost',
+        ),
+    );
+    await Promise.race([Promise.all(connecting), sleep(2_000)]);
+    process.kill(stopped!, 'SIGKILL');
+    expect((await Promise.all(connecting)).sort()).toEqual(['connected', 'connected', 'connected', 'lost']);
+  });
+
   it('count connections together, and give back those of a worker that is killed', async () => {
     await prepare();
     await serve(2, '{ connections: 5, connections_per_user: 4 }');
