@@ -56,6 +56,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: host.default('127.0.0.1'),
       port: port.min(1).default(5432),
+      /** What stands between pgveil and PostgreSQL. */
+      pooler: z.enum(['none', 'session', 'transaction']).default('none'),
       tls: upstreamTlsSchema.optional(),
     })
     .prefault({}),

@@ -27,6 +27,7 @@ import { checkFunctions } from './functions.js';
 import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
 import { decideBase, decideRelations } from './relations.js';
+import { serverSessionNeed } from './server-session.js';
 import { unsupportedShape } from './shape.js';
 import { isSilent } from './silent-statement.js';
 import { statementRule } from './statement-kinds.js';
@@ -138,6 +139,9 @@ export function draftPlan(
     const draft = refused(parts.refusal, basic, parts.reusable);
     return draft.kind === 'refuse' ? { ...draft, awaitsToken: parts.awaitsToken } : draft;
   }
+  // FAIL-CLOSED: what it leaves on the server would be the next client's.
+  const shared = session.standing?.sharedServer === true ? serverSessionNeed(statement.node) : undefined;
+  if (shared !== undefined) return refused(shared, basic, false);
   const cursors = parts.body === undefined ? [] : cursorsOf(parts.body);
   const facts: PlanFacts = { ...basic, effect: parts.effect, ...(cursors.length === 0 ? {} : { cursors }) };
   const gap = session.standing?.gap;

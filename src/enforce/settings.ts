@@ -107,7 +107,9 @@ export function decideSet(statement: VariableSetStmt, session: SessionFacts): Se
   const effect: SessionEffect | undefined =
     outcome.change === undefined ? undefined : { kind: 'set', changes: [outcome.change] };
   // INVARIANT(token-stays): the token itself never goes to the server, where it could be read back.
-  const sql = name === 'pgveil.token' ? tokenSetting(back, local) : undefined;
+  // INVARIANT(claims-stay): nor does a claim to a server session that is another client's in the next transaction.
+  const shared = session.standing?.sharedServer === true && !local && name.startsWith(CLAIM_PREFIX);
+  const sql = name === 'pgveil.token' || shared ? blankSetting(name, back, local) : undefined;
   return { ok: true, effect, sql };
 }
 
@@ -218,8 +220,9 @@ function decideToken(
     : { ok: false, refusal: problem };
 }
 
-function tokenSetting(back: boolean, local: boolean): ByteString {
-  const sql = back ? 'RESET pgveil.token' : `SET ${local ? 'LOCAL ' : ''}pgveil.token = ''`;
+/** @param name - one of the claims, so that it needs no quotes */
+function blankSetting(name: string, back: boolean, local: boolean): ByteString {
+  const sql = back ? `RESET ${name}` : `SET ${local ? 'LOCAL ' : ''}${name} = ''`;
   return fromBytes(Buffer.from(sql));
 }
 

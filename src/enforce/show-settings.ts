@@ -78,7 +78,12 @@ function setConfigs(calls: readonly LoneCall[], before: SessionFacts): SettingOu
       // The server evaluates a target list from left to right.
       session = afterStatement(session, { kind: 'set', changes: [outcome.change] });
     }
-    const sql = call('set_config', literal(name), literal(value), String(local));
+    // INVARIANT(claims-stay): on a server session that is shared, only the answer is given.
+    const kept = session.standing?.sharedServer === true && !local && claimText(name.toLowerCase(), session);
+    const sql =
+      typeof kept === 'string'
+        ? textLiteral(value)
+        : call('set_config', literal(name), literal(value), String(local));
     targets.push(`${sql} AS ${identifier(output)}`);
   }
   return {

@@ -49,6 +49,8 @@ export interface Standing {
   readonly tokens: ReadonlyMap<string, TokenOutcome>;
   /** Milliseconds since 1970, so that nothing here reads a clock. */
   readonly now: number;
+  /** Between transactions the server's session is somebody else's (a pooler in transaction mode). */
+  readonly sharedServer?: boolean;
 }
 
 /** Why a statement is refused; expected, so a value and not an exception. */
@@ -78,6 +80,7 @@ export type RefusalCode =
   | 'setting-not-allowed'
   | 'claim-missing'
   | 'claim-refused'
+  | 'server-session'
   | 'unknown-relation'
   | 'sql-problem'
   | 'statement-too-large'

@@ -27,6 +27,7 @@ export type SessionErrorCode =
   | 'function-call-not-allowed'
   | 'upstream-unreachable'
   | 'upstream-tls'
+  | 'pooler-undeclared'
   | 'upstream-lost'
   | 'protocol-violation'
   | 'message-too-large'
@@ -110,6 +111,11 @@ export const errorCatalog = {
   'claim-refused': refused(
     'claim',
     "claim a role of the session's may: and one of that role's purposes, or a token that is valid",
+  ),
+  'server-session': refused(
+    'server_session',
+    'do it within one transaction, or have upstream.pooler name a pooler in session mode',
+    '0A000',
   ),
   'unknown-relation': refused(
     'unknown_relation',
@@ -272,6 +278,14 @@ export const errorCatalog = {
     'login-failed',
     'error',
     "check upstream.tls against the database server's certificate and pg_hba.conf; the log says what failed",
+  ),
+  'pooler-undeclared': fatal(
+    // sqlserver_rejected_establishment_of_sqlconnection
+    '08004',
+    'pooler',
+    'login-failed',
+    'error',
+    'write "pooler: session" or "pooler: transaction" under "upstream" in the configuration, as the pooler is set up',
   ),
   'upstream-lost': fatal(
     '08006',

@@ -183,7 +183,7 @@ export class Backend implements FrameSink {
     state.copyEnded(head);
     state.copyIn = false;
     if (status === 'I') {
-      if (state.portals.size > 1) state.endPortals();
+      if (state.portals.size > 1 || state.sharedServer) state.endPortals();
       state.endTransaction();
     }
     state.failed = false;

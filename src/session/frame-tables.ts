@@ -126,21 +126,23 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     });
   const backend = (interest: readonly BackendKind[], refused: readonly BackendKind[] = []): FrameTable =>
     backendTable({ interest, maxInterestingBytes: SERVER_MESSAGE_BYTES, refused });
+  const logIn = backendTable({
+    interest: [
+      'authentication',
+      'backend-key-data',
+      'error-response',
+      'negotiate-protocol-version',
+      'ready-for-query',
+      'parameter-status',
+    ],
+    maxInterestingBytes: LOG_IN_MESSAGE_BYTES,
+    refused: allBut(atLogIn),
+  });
   return {
     governedFrontend: frontend(limits.statementBytes, true),
     exemptFrontend: frontend(maxLength, false),
     rawFrontend: frontendTable({ interest: ['terminate'], maxInterestingBytes: 0, maxLength }),
-    loginBackend: backendTable({
-      interest: [
-        'authentication',
-        'error-response',
-        'negotiate-protocol-version',
-        'ready-for-query',
-        'parameter-status',
-      ],
-      maxInterestingBytes: LOG_IN_MESSAGE_BYTES,
-      refused: allBut(atLogIn),
-    }),
+    loginBackend: logIn,
     probeBackend: backend(atProbe, allBut(atProbe)),
     exemptBackend: backend(everyAnswer),
     governedBackend: backend(checkedAnswer, neverInSession),
@@ -157,13 +159,6 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
       limits: empty,
       maxLength: CONSOLE_MESSAGE_BYTES,
     }),
-    consoleLogin: backend([
-      'authentication',
-      'backend-key-data',
-      'error-response',
-      'negotiate-protocol-version',
-      'ready-for-query',
-      'parameter-status',
-    ]),
+    consoleLogin: logIn,
   };
 }

@@ -16,8 +16,16 @@ import type { Answer } from './answers.js';
 import { awaitsNames } from './effects.js';
 import { CopyStretch } from './copy-stretch.js';
 import type { FrontendPorts } from './frontend-ports.js';
-import { closeStatementFrame, describePortalFrame, parseFrame, queryFrame } from './messages.js';
+import {
+  closeUnnamed,
+  describeUnnamed,
+  LentStatements,
+  unnamedBind,
+  unnamedParse,
+} from './lent-statements.js';
+import { describePortalFrame, parseFrame, queryFrame } from './messages.js';
 import { isOwnName } from './own-names.js';
+import { parseAgain, type ParsedAgain } from './parse-again.js';
 import { makePoison, poisonSql } from './poison.js';
 import type { Portal, Prepared } from './prepared.js';
 import { preparedFromPlan } from './prepared-from-plan.js';
@@ -61,6 +69,7 @@ export class GovernedFrontend implements FrameSink {
   private readonly starts: StatementStarts;
   private readonly refuse: Refuser;
   private readonly copy: CopyStretch;
+  private readonly lent: LentStatements;
 
   constructor(to: GovernedPorts) {
     this.to = to;
@@ -70,6 +79,7 @@ export class GovernedFrontend implements FrameSink {
     );
     this.refuse = new Refuser(to.state, to.ledger);
     this.copy = new CopyStretch(to.state);
+    this.lent = new LentStatements(to.state);
   }
 
   bytes(buffer: Buffer): void {
@@ -118,6 +128,9 @@ export class GovernedFrontend implements FrameSink {
     if (messageType === type.terminate) {
       // A counted Query is sent statement by statement, and the server would end before the last.
       if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
+      // INVARIANT(nothing-lent-stays): the pooler takes the server session back at ReadyForQuery, and what it has been sent
+      // behind the Sync already would be parted from what follows. Nothing has to be asked for: a ReadyForQuery comes.
+      if (state.sharedServer && !state.copyIn && state.answers.endsPending) return 'hold';
       this.to.terminate();
       return 'stop';
     }
@@ -210,6 +223,8 @@ export class GovernedFrontend implements FrameSink {
   private parse(frame: Buffer): Verdict {
     const message = parseCodec.decode(openFrame(frame, 'parse'));
     if (this.state.settingsUnsettled) return this.waitForAnswers();
+    if (this.lent.isTaken(message.statement))
+      return this.refuse.extended(refusals.duplicatePrepared(), ignoredText, emptyFacts('PARSE'));
     const plan = this.to.planner.plan(message.sql);
     if (plan === 'hold') return 'hold';
     const prepared = preparedFromPlan(
@@ -219,10 +234,10 @@ export class GovernedFrontend implements FrameSink {
       this.observes(plan),
       this.to.planner.stance().acting,
     );
-    if (!prepared.ok) return this.refuse.extended(prepared.refusal, plan, prepared.facts, message.statement);
+    const name = this.lent.nameOf(message.statement);
+    if (!prepared.ok) return this.refuse.extended(prepared.refusal, plan, prepared.facts, name);
     const closed = this.to.planner.closedParameter(message.parameterTypes, prepared.value.facts!);
-    if (closed !== undefined)
-      return this.refuse.extended(closed, plan, prepared.value.facts!, message.statement);
+    if (closed !== undefined) return this.refuse.extended(closed, plan, prepared.value.facts!, name);
     const own = isOwnName(message.statement) ? refusals.ownName() : undefined;
     const full = this.state.preparedFull ? refusals.preparedFull() : undefined;
     if (own !== undefined || full !== undefined)
@@ -231,8 +246,10 @@ export class GovernedFrontend implements FrameSink {
     const enforced = this.observes(plan) ? undefined : plan;
     const answer = { kind: 'parse', change, plan: enforced, swallow: false } as const;
     this.state.answers.push({ ...answer, poison: undefined, run: undefined });
-    if (enforced === undefined) return 'pass';
-    return [parseFrame(message.statement, prepared.sql, message.parameterTypes)];
+    this.lent.parsed(prepared.value);
+    if (enforced === undefined)
+      return this.state.sharedServer ? [unnamedParse(message.sql, message.parameterTypes)] : 'pass';
+    return [parseFrame(name, prepared.sql, message.parameterTypes)];
   }
 
   private bind(frame: Buffer): Verdict {
@@ -248,40 +265,21 @@ export class GovernedFrontend implements FrameSink {
       return this.refuse.extended(refusals.unknownPrepared(), ignoredText, emptyFacts('BIND'));
     if (this.to.planner.awaitContext()) return 'hold';
     const epoch = this.to.planner.epoch();
-    if (prepared.epoch === epoch || this.to.planner.observing) {
+    const sent = state.sharedServer ? unnamedBind(frame) : frame;
+    if ((prepared.epoch === epoch || this.to.planner.observing) && this.lent.has(prepared)) {
       this.announcePortal(portal, name, prepared);
-      return 'pass';
+      return sent === frame ? 'pass' : [sent];
     }
-    return this.bindAgain(frame, portal, name, prepared);
+    const again = this.parseAgain(name, prepared);
+    if (!again.ok) return again.verdict;
+    this.announcePortal(portal, name, again.value);
+    return [...again.frames, sent];
   }
 
-  /** Policy or catalog have changed since Parse: the client's own text is planned again and takes the old one's place. */
-  private bindAgain(frame: Buffer, portal: string, name: string, old: Prepared): Verdict {
-    if (old.parse === undefined)
-      return this.refuse.extended(refusals.stalePrepared(), old.text, old.facts ?? emptyFacts(old.command));
-    const plan = this.to.planner.plan(old.parse.sql);
-    if (plan === 'hold') return 'hold';
-    const again = preparedFromPlan(
-      plan,
-      old.parse.sql,
-      old.parse.parameterTypes,
-      this.observes(plan),
-      this.to.planner.stance().acting,
-    );
-    if (!again.ok) return this.refuse.extended(again.refusal, plan, again.facts);
-    const closed = this.to.planner.closedParameter(old.parse.parameterTypes, again.value.facts!);
-    if (closed !== undefined) return this.refuse.extended(closed, plan, again.value.facts!);
-    const { answers, statements } = this.state;
-    answers.push({
-      kind: 'close',
-      statement: statements.announce(name, undefined, this.state.batch),
-      portal: undefined,
-      swallow: true,
-    });
-    const change = statements.announce(name, again.value, this.state.batch);
-    answers.push({ kind: 'parse', change, swallow: true, poison: undefined, run: undefined });
-    this.announcePortal(portal, name, again.value);
-    return [closeStatementFrame(name), parseFrame(name, again.sql, old.parse.parameterTypes), frame];
+  private parseAgain(name: string, old: Prepared): ParsedAgain {
+    const { state, refuse, lent } = this;
+    const { planner } = this.to;
+    return parseAgain(name, old, { state, planner, refuse, lent, observes: (plan) => this.observes(plan) });
   }
 
   private announcePortal(portal: string, statement: string, prepared: Prepared): void {
@@ -349,9 +347,13 @@ export class GovernedFrontend implements FrameSink {
       const refusal = target === 'statement' ? refusals.unknownPrepared() : refusals.unknownPortal();
       return this.refuse.extended(refusal, ignoredText, emptyFacts('DESCRIBE'));
     }
-    prepared.guard.asked = state.batch;
+    const again =
+      target === 'statement' && !this.lent.has(prepared) ? this.parseAgain(name, prepared) : undefined;
+    if (again?.ok === false) return again.verdict;
+    (again?.value ?? prepared).guard.asked = state.batch;
     state.answers.push({ kind: 'describe', target, name, swallow: false });
-    return 'pass';
+    if (target === 'portal' || !state.sharedServer) return 'pass';
+    return [...(again?.frames ?? []), describeUnnamed];
   }
 
   private close(frame: Buffer): Verdict {
@@ -363,7 +365,9 @@ export class GovernedFrontend implements FrameSink {
       portal: target === 'portal' ? portals.announce(name, undefined, this.state.batch) : undefined,
       swallow: false,
     });
-    return 'pass';
+    if (target === 'portal' || !this.state.sharedServer) return 'pass';
+    this.lent.closed();
+    return [closeUnnamed];
   }
 
   private observes(plan: QueryPlan): boolean {

@@ -1,20 +1,12 @@
-/**
- * The phases before a session takes statements: the relayed authentication, then, for governed sessions, one query of
- * ours that reads what planning needs. It touches no sockets.
- */
-import type { SearchPath } from '../resolve/types.js';
-import { fromByteString } from '../wire/byte-string.js';
+/** The relayed authentication, before a session takes statements. It touches no sockets. */
 import { encodeBackend } from '../wire/backend-message.js';
 import { decodeFrame, openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
-import { encodeFrontend } from '../wire/frontend-message.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { authentication } from '../wire/messages/authentication.js';
-import { dataRow } from '../wire/messages/data-row.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
 import { requireWellFormed } from '../wire/well-formed.js';
 import type { LogInNegotiation } from './negotiation.js';
-import { parseSearchPath } from '../enforce/search-path.js';
 
 const server = backendTypes;
 /** AUTH_REQ_SASL in src/include/libpq/protocol.h. */
@@ -55,6 +47,8 @@ export interface LoginEvents {
   bindsAlike(): boolean;
   forward(buffer: Buffer): void;
   authenticated(): void;
+  /** The BackendKeyData. */
+  keyed(frame: Buffer): void;
   /** The server has refused the log-in; its error goes to the client as it is. */
   rejected(sqlstate: string): void;
   ready(frame: Buffer): Verdict;
@@ -79,7 +73,8 @@ export class LoginBackend implements FrameSink {
   }
 
   message(messageType: number, frame: Buffer): Verdict {
-    requireWellFormed(frame);
+    // The key is between the server and the client alone, whatever its length.
+    if (messageType !== server['backend-key-data']) requireWellFormed(frame);
     if (messageType === server['negotiate-protocol-version']) return [this.negotiation.answered(frame)];
     const negotiated = this.negotiation.accepted();
     const verdict = this.own(messageType, frame);
@@ -104,6 +99,7 @@ export class LoginBackend implements FrameSink {
     if (messageType === server.authentication && frame.readInt32BE(5) === SASL) return [this.offered(frame)];
     // AuthenticationOk is code 0 (PostgreSQL manual, 54.7); the others are requests to the client.
     if (messageType === server.authentication && frame.readInt32BE(5) === 0) this.events.authenticated();
+    else if (messageType === server['backend-key-data']) this.events.keyed(frame);
     else if (messageType === server['error-response'])
       this.events.rejected(
         errorField(errorResponse.decode(openFrame(frame, 'error-response')), 'C') ?? 'XX000',
@@ -111,67 +107,4 @@ export class LoginBackend implements FrameSink {
     else if (messageType === server['ready-for-query']) return this.events.ready(frame);
     return 'pass';
   }
-}
-
-/** What planning needs to know of a session's settings. */
-export interface ProbeResult {
-  readonly searchPath: SearchPath;
-}
-
-/**
- * Own statements, qualified so that no earlier schema can answer for them. standard_conforming_strings is pinned
- * because the lexer reads backslashes as it says.
- */
-export const probeFrame: Buffer = encodeFrontend({
-  kind: 'query',
-  sql: Buffer.from(
-    'SET standard_conforming_strings = on; ' +
-      "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_setting('client_encoding'), " +
-      "pg_catalog.current_setting('standard_conforming_strings'), SESSION_USER",
-  ),
-});
-
-/** Reads the probe's answer; the client sees nothing of it but the ReadyForQuery at its end. */
-export class ProbeBackend implements FrameSink {
-  private readonly forward: (buffer: Buffer) => void;
-  private readonly done: (result: ProbeResult | string) => Verdict;
-  private row: readonly (string | undefined)[] | undefined;
-
-  /** `done` gets the reason in words when the session's settings cannot be worked with. */
-  constructor(forward: (buffer: Buffer) => void, done: (result: ProbeResult | string) => Verdict) {
-    this.forward = forward;
-    this.done = done;
-  }
-
-  bytes(buffer: Buffer): void {
-    this.forward(buffer);
-  }
-
-  oversized(): readonly Buffer[] {
-    return [];
-  }
-
-  message(messageType: number, frame: Buffer): Verdict {
-    requireWellFormed(frame);
-    if (messageType === server['parameter-status']) return 'pass';
-    if (messageType === server['data-row']) {
-      const { values } = dataRow.decode(openFrame(frame, 'data-row'));
-      this.row = values.map((value) =>
-        value === null ? undefined : fromByteString(value.toString('latin1')),
-      );
-    }
-    if (messageType === server['error-response'])
-      return this.done('the settings of the session could not be read');
-    if (messageType !== server['ready-for-query']) return 'drop';
-    return this.done(readProbe(this.row));
-  }
-}
-
-function readProbe(row: readonly (string | undefined)[] | undefined): ProbeResult | string {
-  const [path, encoding, strings, user] = row ?? [];
-  if (path === undefined || user === undefined) return 'the settings of the session could not be read';
-  if (encoding !== 'UTF8') return 'the client encoding of the session is not UTF8';
-  if (strings !== 'on') return 'standard_conforming_strings could not be set';
-  const searchPath = parseSearchPath(path, user);
-  return searchPath === undefined ? 'the search_path of the session could not be read' : { searchPath };
 }

@@ -21,12 +21,14 @@ import type { FrontendPorts } from './frontend-ports.js';
 import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
 import type { IdentityBook } from './identity-book.js';
-import { LoginBackend, LoginFrontend, ProbeBackend, probeFrame, type ProbeResult } from './login.js';
+import { LoginBackend, LoginFrontend } from './login.js';
 import { terminateFrame } from './messages.js';
 import type { LogInNegotiation } from './negotiation.js';
 import type { Outbox } from './outbox.js';
 import { type PlaceAnswer, placeMessage } from './places.js';
-import type { Ports } from './ports.js';
+import type { Pooler, Ports } from './ports.js';
+import { keyedPid, poolerProblem } from './pooler.js';
+import { ProbeBackend, probeFrame, type ProbeResult } from './probe.js';
 import { RowLimiter } from './row-limiter.js';
 import { ProvenLoginBackend } from './proven-login.js';
 import { RawBackend, RawFrontend } from './raw.js';
@@ -92,6 +94,8 @@ export class MessageFlow {
   private readonly clientHold: Hold;
   private readonly upstreamHold: Hold;
   private authenticated = false;
+  /** Of the BackendKeyData; undefined: there was none. */
+  private keyPid: number | undefined;
   /** Known where it had to be waited for. */
   private place: PlaceAnswer | undefined;
   private ledger: RunLedger | undefined;
@@ -139,6 +143,7 @@ export class MessageFlow {
     const events = {
       forward: (buffer: Buffer) => to.toClient.add(buffer),
       authenticated: () => (this.authenticated = true),
+      keyed: (frame: Buffer) => (this.keyPid = keyedPid(frame)),
       rejected: (sqlstate: string) => {
         to.serverEnded();
         to.reports.rejected(sqlstate);
@@ -320,7 +325,7 @@ export class MessageFlow {
       (buffer) => this.to.toClient.add(buffer),
       (result) => this.beginGoverned(result),
     );
-    this.to.toUpstream.add(probeFrame);
+    this.to.toUpstream.add(probeFrame(this.pooler));
     return 'drop';
   }
 
@@ -329,15 +334,26 @@ export class MessageFlow {
       this.to.fatal('client-encoding-not-utf8', result);
       return 'stop';
     }
+    if (this.keyPid === undefined) this.to.reports.serverUnknown();
+    const pooled = poolerProblem(this.pooler, this.keyPid, result.backendPid);
+    if (pooled !== undefined) {
+      this.to.fatal('pooler-undeclared', pooled);
+      return 'stop';
+    }
     const ledger = this.open();
     const { identities, rule, ports } = this.to;
-    const state = new SessionState({ ...this.to.claims, path: result.searchPath });
+    const login = { ...this.to.claims, path: result.searchPath };
+    const state = new SessionState(login, this.pooler === 'transaction');
     const planner = new TextPlanner(ports, rule, identities, state, this.clientHold);
     this.beginStatements(state, ledger, (to) => {
       this.governed = new GovernedFrontend({ ...to, planner });
       return this.governed;
     });
     return 'pass';
+  }
+
+  private get pooler(): Pooler {
+    return this.to.ports.upstream.pooler ?? 'none';
   }
 
   private beginStatements(

@@ -86,12 +86,23 @@ export interface EncryptionPort {
   upstream(): UpstreamTls | undefined;
 }
 
+/**
+ * What stands between pgveil and PostgreSQL: nothing, a pooler that gives each connection a server session of its own, or
+ * one that lends it a server session for each transaction.
+ */
+export type Pooler = 'none' | 'session' | 'transaction';
+
 export interface Ports {
   readonly planner: Planner;
   readonly audit: AuditPort;
   readonly observer: SessionObserver;
   readonly logger: SessionLogger;
-  readonly upstream: { readonly host: string; readonly port: number };
+  readonly upstream: {
+    readonly host: string;
+    readonly port: number;
+    /** Undefined: none. */
+    readonly pooler?: Pooler | undefined;
+  };
   /** Asked for each connection, since a reload brings other certificates. Absent: no leg is encrypted. */
   readonly encryption?: EncryptionPort | undefined;
   readonly limits: SessionLimits;

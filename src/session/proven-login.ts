@@ -18,6 +18,8 @@ export interface ProvenLoginEvents {
   toUpstream(buffer: Buffer): void;
   /** The server has let us in; what is known of the password is needed no more. */
   authenticated(): void;
+  /** The BackendKeyData. */
+  keyed(frame: Buffer): void;
   /** The server has refused the log-in; its error goes to the client as it is. */
   rejected(sqlstate: string): void;
   /** The password was changed since the client has proven it, or the verifiers are those of another server. */
@@ -74,6 +76,7 @@ export class ProvenLoginBackend implements FrameSink {
     }
     // INVARIANT(server-proven): nothing that follows a log-in is taken before the log-in.
     if (!this.done) throw new ProtocolViolation('the server skipped the log-in');
+    if (messageType === backendTypes['backend-key-data']) this.events.keyed(frame);
     return messageType === backendTypes['ready-for-query'] ? this.events.ready(frame) : 'pass';
   }
 

@@ -28,6 +28,15 @@ export const refusals = {
       'this prepared statement does not exist',
       'the session has not prepared a statement of this name',
     ),
+  duplicatePrepared: () =>
+    refusal(
+      'unknown-prepared-statement',
+      'a prepared statement of this name already exists',
+      'each name stands for one statement until it is closed',
+      // duplicate_prepared_statement
+      '42P05',
+      'close it first, or choose another name',
+    ),
   notPreparable: () =>
     refusal(
       'unknown-prepared-statement',

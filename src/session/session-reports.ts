@@ -97,6 +97,15 @@ export class SessionReports {
     );
   }
 
+  /** PostgreSQL always sends one. */
+  serverUnknown(): void {
+    if (this.ports.upstream.pooler !== undefined && this.ports.upstream.pooler !== 'none') return;
+    this.ports.logger.warn(
+      { upstream: this.ports.upstream },
+      'the server sent no BackendKeyData, so a pooler before it would not be noticed: if there is one, write upstream.pooler',
+    );
+  }
+
   leftSettings(setting: string): void {
     this.ports.logger.error(
       { session: this.identities!.current.id, setting },

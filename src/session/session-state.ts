@@ -50,7 +50,11 @@ export class SessionState {
   /** The server reads COPY data. */
   copyIn = false;
 
-  constructor(login: SettingValues) {
+  /** Between transactions the server's session is somebody else's (a pooler in transaction mode). */
+  readonly sharedServer: boolean;
+
+  constructor(login: SettingValues, sharedServer = false) {
+    this.sharedServer = sharedServer;
     this.settings = loginSettings(login);
   }
 
@@ -61,8 +65,9 @@ export class SessionState {
 
   /** A transaction has ended, and portals with it, save those that DECLARE made WITH HOLD. */
   endPortals(): void {
-    const full = this.portals.size > MAX_PORTALS;
-    this.portals.forget((portal) => full || !portal.declared);
+    // FAIL-CLOSED: on the next server session the name may be somebody else's cursor WITH HOLD.
+    const all = this.sharedServer || this.portals.size > MAX_PORTALS;
+    this.portals.forget((portal) => all || !portal.declared);
   }
 
   /** A COPY comes behind the statement under way in the same text. */

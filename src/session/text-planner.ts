@@ -185,6 +185,7 @@ export class TextPlanner {
       failed: state.transactionFailed,
       tokens: this.tokens,
       now: Date.now(),
+      sharedServer: state.sharedServer,
     };
   }
 

@@ -10,9 +10,13 @@ const emails = 'SELECT email FROM customers ORDER BY id LIMIT 1';
 async function behind(
   version: 15 | 18,
   options: Omit<Parameters<typeof startPgBouncer>[0], 'server'>,
+  pooler: string = options.mode,
 ): Promise<{ proxy: Proxy; bouncer: PgBouncer; stop(): Promise<void> }> {
   const bouncer = await startPgBouncer({ ...options, server: postgresServer(version) });
-  const proxy = await startProxy(version, { upstreamPort: bouncer.port });
+  const proxy = await startProxy(version, {
+    upstreamPort: bouncer.port,
+    flags: () => ({ 'upstream.pooler': pooler }),
+  });
   return {
     proxy,
     bouncer,
@@ -108,3 +112,36 @@ describe('transaction mode', () => {
     }
   });
 });
+
+describe.each(['session', 'transaction'] as const)(
+  '%s mode that the configuration does not tell of',
+  (mode) => {
+    it('is noticed: governed sessions are refused, exempt ones go on', async () => {
+      const at = await behind(mode === 'session' ? 15 : 18, { mode }, 'none');
+      await expect(at.proxy.connect('crm_support')).rejects.toMatchObject({
+        severity: 'FATAL',
+        code: '08004',
+        message: expect.stringContaining('a pooler stands between') as string,
+        hint: expect.stringContaining('pooler: transaction') as string,
+      });
+      const admin = await at.proxy.connect('crm_admin');
+      expect((await admin.query<{ email: string }>(emails)).rows[0]?.email).not.toMatch(address);
+      await at.stop();
+    });
+  },
+);
+
+it.each([15, 18] as const)(
+  'takes PostgreSQL %s for no pooler, nor for one where one is named',
+  async (version) => {
+    for (const pooler of ['none', 'session', 'transaction']) {
+      const proxy = await startProxy(version, { flags: () => ({ 'upstream.pooler': pooler }) });
+      const support = await proxy.connect('crm_support');
+      for (let round = 0; round < 2; round++) {
+        const { rows } = await support.query<{ email: string }>({ name: 'n', text: emails });
+        expect(rows[0]?.email, pooler).toMatch(address);
+      }
+      await proxy.stop();
+    }
+  },
+);
