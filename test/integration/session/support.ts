@@ -20,6 +20,7 @@ import type {
 } from '../../../src/enforce/types.js';
 import type { SessionRule } from '../../../src/policy/types.js';
 import { defaultLimits, type Ports, type SessionLimits } from '../../../src/session/ports.js';
+import type { Places } from '../../../src/session/places.js';
 import { type Listener, startListener } from '../../../src/session/server.js';
 import { decodeBackend, type BackendMessage } from '../../../src/wire/backend-message.js';
 import { backendTable } from '../../../src/wire/frame-table.js';
@@ -216,6 +217,7 @@ export interface ProxyOptions {
   readonly matchSession?: Ports['matchSession'];
   readonly encryption?: Ports['encryption'];
   readonly authentication?: Ports['authentication'];
+  readonly places?: Places;
 }
 
 export async function startProxy(
@@ -249,6 +251,7 @@ export async function startProxy(
     upstream,
     encryption: options.encryption,
     authentication: options.authentication,
+    ...(options.places === undefined ? {} : { places: options.places }),
     limits: { ...defaultLimits, ...options.limits },
     policyIdentity: () => ({ name: 'test', version: '1' }),
     matchSession:
