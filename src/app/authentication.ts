@@ -92,6 +92,37 @@ export async function openAuthentication(config: Config): Promise<Authentication
   return { ok: true, authentication: new Authentication(verifiers, secret, source) };
 }
 
+/** Tries what a start would need, for `pgveil check`: writes nothing. @param offline - no database is asked */
+export async function verifierProblems(config: Config, offline: boolean): Promise<readonly PolicyProblem[]> {
+  const { verifiers } = config.auth;
+  if (verifiers === undefined) return [];
+  if (verifiers.from === 'file') {
+    const loaded = await loadUserlist(verifiers.path!, Buffer.alloc(0));
+    return loaded.ok ? [] : [loaded.problem];
+  }
+  if (offline) return [];
+  const timeoutMs = config.limits.auth_timeout;
+  const passwords = new RolePasswords({ url: verifiers.url!, query: verifiers.query, timeoutMs });
+  try {
+    await passwords.lookUp('');
+    return [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return [
+      {
+        place: { file: 'pgveil.yaml', line: 1, column: 1 },
+        severity: 'error',
+        code: 'verifiers',
+        text: 'auth.verifiers',
+        message: `the verifiers cannot be read, so nobody could log in: ${why}`,
+        fix: 'correct the URL, the query or the rights of its login (docs/configuration.md, Authentication)',
+      },
+    ];
+  } finally {
+    await passwords.close();
+  }
+}
+
 function entryOf(row: RolePasswordRow | undefined): RoleEntry | undefined {
   if (row === undefined) return undefined;
   const { secret, validUntil } = row;

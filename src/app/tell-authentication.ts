@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../observe/log.js';
 import type { Authentication } from './authentication.js';
+import { authenticationWarnings } from './authentication-warnings.js';
 
 /** Says what passthrough cannot do, and tries the query of the verifiers before a client does. */
 export function tellAuthentication(
@@ -9,6 +10,7 @@ export function tellAuthentication(
   authentication: Authentication | undefined,
   logger: Pick<Logger, 'info' | 'warn' | 'error'>,
 ): void {
+  for (const { key, message, fix } of authenticationWarnings(config)) logger.warn({ key, fix }, message);
   if (authentication !== undefined) {
     authentication.probe().then(
       () =>

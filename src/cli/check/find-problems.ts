@@ -1,4 +1,6 @@
 /** Everything that `pgveil check` looks at, in the order it is reported. */
+import { verifierProblems } from '../../app/authentication.js';
+import { authenticationWarnings, type ConfigWarning } from '../../app/authentication-warnings.js';
 import { loadEncryption } from '../../app/encryption.js';
 import { overdueReviews } from '../../app/reviews.js';
 import type { Config } from '../../config/schema.js';
@@ -14,6 +16,8 @@ export async function findProblems(config: Config, offline: boolean): Promise<Po
   const encryption = loadEncryption(config);
   const problems = [
     ...(encryption.ok ? [] : encryption.problems),
+    ...(await verifierProblems(config, offline)),
+    ...authenticationWarnings(config).map(asProblem),
     ...loaded.warnings,
     ...overdueReviews(loaded.set, new Date()),
     ...readTests(findTestFiles([config.policies])).problems,
@@ -29,4 +33,9 @@ export async function findProblems(config: Config, offline: boolean): Promise<Po
   } finally {
     await workshop.close();
   }
+}
+
+function asProblem({ key, message, fix }: ConfigWarning): PolicyProblem {
+  const place = { file: 'pgveil.yaml', line: 1, column: 1 };
+  return { place, severity: 'warning', code: 'authentication', text: key, message, fix };
 }
