@@ -6,7 +6,7 @@ import { PolicyError } from './app/policy-error.js';
 import { inTurn } from './app/reload.js';
 import { startStations, type Whole } from './app/stations.js';
 import { encryptionFiles } from './app/encryption.js';
-import { watchFiles } from './app/watch-files.js';
+import { filesSeen, watchFiles } from './app/watch-files.js';
 import type { Origins } from './config/load.js';
 import type { Config } from './config/schema.js';
 import { startAdmin } from './observe/admin.js';
@@ -38,6 +38,7 @@ export interface AppOptions {
 /** Resolves when clients can connect. Rejects with a PolicyError, or with a sentence about what could not be had. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { version } = options;
+  const seen = filesSeen(config.policies, encryptionFiles(config));
   const logger = createLogger({ level: options.logLevel ?? 'info', base: { version } });
   const alone: Whole = {
     samples: () => stations.metrics.registry.getMetricsAsJSON(),
@@ -79,6 +80,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
               reload().catch(() => undefined); // Already told.
             },
             encryptionFiles(config),
+            seen,
           );
     logger.info(
       {

@@ -14,18 +14,19 @@ export interface FileWatch {
 /**
  * Calls back once after each change, when two looks in a row saw the same: an editor may still be writing.
  * @param others - files outside the folder, of any kind
+ * @param since - how they looked when they were read: a change between that and now is one too
  */
 export function watchFiles(
   folder: string,
   intervalMs: number,
   changed: () => void,
   others: readonly string[] = [],
+  since = filesSeen(folder, others),
 ): FileWatch {
-  const look = (): string => [fingerprint(folder), ...others.map((path) => factsOf(path, path))].join('\n');
-  let reported = look();
-  let previous = reported;
+  let reported = since;
+  let previous = filesSeen(folder, others);
   const timer = setInterval(() => {
-    const now = look();
+    const now = filesSeen(folder, others);
     if (now === previous && now !== reported) {
       reported = now;
       changed();
@@ -38,6 +39,11 @@ export function watchFiles(
       clearInterval(timer);
     },
   };
+}
+
+/** How they look now. */
+export function filesSeen(folder: string, others: readonly string[] = []): string {
+  return [fingerprint(folder), ...others.map((path) => factsOf(path, path))].join('\n');
 }
 
 /** Names, sizes, times and inodes of the YAML files and key sets; a folder that cannot be read gives the empty text. */

@@ -13,7 +13,7 @@ import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { encryptionFiles } from '../encryption.js';
 import { inTurn } from '../reload.js';
-import { watchFiles } from '../watch-files.js';
+import { filesSeen, watchFiles } from '../watch-files.js';
 import { Crew } from './crew.js';
 import { sharedChecks } from './shared-checks.js';
 
@@ -28,6 +28,7 @@ const SAMPLES_MS = 2_000;
 /** As startApp, over several processes. */
 export async function startWorkers(config: Config, options: PrimaryOptions): Promise<App> {
   const { version, workers, logLevel = 'info' } = options;
+  const seen = filesSeen(config.policies, encryptionFiles(config));
   const logger = createLogger({ level: logLevel, base: { version } });
   const script = import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js';
   // Round robin spreads long-lived connections evenly, which the system's own choice does not (Node manual, Cluster).
@@ -119,6 +120,7 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
               reload().catch(failed);
             },
             encryptionFiles(config),
+            seen,
           );
     logger.info(
       {

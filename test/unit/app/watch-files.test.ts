@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { watchFiles } from '../../../src/app/watch-files.js';
+import { filesSeen, watchFiles } from '../../../src/app/watch-files.js';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -56,5 +56,16 @@ describe('a changed policy file is noticed', () => {
   it('and other files and silence are not', async () => {
     const folder = folderWith('a: 1');
     expect(await changesAfter(folder, () => writeFileSync(join(folder, 'policies/notes.txt'), 'x'))).toBe(0);
+  });
+
+  it('once when it was changed after it was read and before anybody watched', async () => {
+    const folder = join(folderWith('a: 1'), 'policies');
+    const since = filesSeen(folder);
+    writeFileSync(join(folder, 'deep/crm.yaml'), 'a: 22');
+    let changes = 0;
+    const watch = watchFiles(folder, 20, () => changes++, [], since);
+    await sleep(150);
+    watch.close();
+    expect(changes).toBe(1);
   });
 });
