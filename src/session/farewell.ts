@@ -1,7 +1,8 @@
 /**
- * The end of a session that its client has asked for: a server finishes what came before Terminate, answers it and
- * closes (PostgreSQL manual, 54.2.9 Termination), so both sides stay open until it has. It knows no sockets and no
- * messages, only who has gone and who is waited for.
+ * The end of a session that its client has asked for. It knows no sockets and no messages, only who has gone and who is
+ * waited for.
+ * INVARIANT(finished-first): a server finishes what came before Terminate, answers it and closes (PostgreSQL manual,
+ * 54.2.9 Termination), so both sides stay open until it has, and the audit has what became of it.
  */
 
 /** What the session knows at the end of an event. */

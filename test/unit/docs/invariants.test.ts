@@ -7,7 +7,7 @@ const table = readFileSync('ARCHITECTURE.md', 'utf8')
   .split('\n## Invariants\n')[1]!
   .split('\n## ')[0]!
   .split('\n')
-  .filter((line) => /^\| [a-z]/.test(line) && !line.startsWith('| name'))
+  .filter((line) => /^\| [a-z]/.test(line) && !line.startsWith('| name '))
   .map((line) => line.split('|').map((cell) => cell.trim()));
 const listed = table.flatMap(([, names = '']) => names.split(', '));
 const sources = readdirSync('src', { recursive: true, withFileTypes: true })
