@@ -48,6 +48,10 @@ export class Authentication implements AuthenticationPort {
     return mockVerifier(this.secret, user, this.source.iterations());
   }
 
+  get standsAlone(): boolean {
+    return this.verifiers.from === 'file';
+  }
+
   /** A query has nothing to load again. */
   async prepareReload(): Promise<PreparedAuthentication> {
     if (this.verifiers.from === 'query') return { problems: [], commit: () => undefined };

@@ -7,6 +7,7 @@ import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { RowAllowances } from '../guard/row-allowance.js';
 import type { SessionRule } from '../policy/types.js';
+import { encodeBackend } from '../wire/backend-message.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import type { UpstreamExchange } from './auth/upstream-exchange.js';
@@ -123,7 +124,11 @@ export class MessageFlow {
     this.clientFramer = new Framer(
       to.console !== undefined
         ? tables.consoleFrontend
-        : this.isRaw && to.proven === undefined ? tables.rawFrontend : rule.exempt ? tables.exemptFrontend : tables.governedFrontend,
+        : this.isRaw && to.proven === undefined
+          ? tables.rawFrontend
+          : rule.exempt
+            ? tables.exemptFrontend
+            : tables.governedFrontend,
     );
     this.upstreamFramer = new Framer(to.console === undefined ? tables.loginBackend : tables.consoleLogin);
     const forwardClient = (buffer: Buffer): void => to.toUpstream.add(buffer);
@@ -156,7 +161,9 @@ export class MessageFlow {
       ...events,
       toUpstream: (buffer) => to.toUpstream.add(buffer),
       otherVerifier: () => {
-        to.reports.upstreamLoginFailed("the server's verifier of this user is not the one that auth.verifiers gave");
+        to.reports.upstreamLoginFailed(
+          "the server's verifier of this user is not the one that auth.verifiers gave",
+        );
         to.passwordRejected('other_verifier');
       },
       refused: (why) => {
@@ -215,7 +222,8 @@ export class MessageFlow {
   /** As SHOW CLIENTS tells it. */
   get activity(): ClientState {
     const { state } = this;
-    const inTransaction = this.console?.inTransaction ?? (state !== undefined && state.transactionStatus !== 'I');
+    const inTransaction =
+      this.console?.inTransaction ?? (state !== undefined && state.transactionStatus !== 'I');
     if (this.idle) return inTransaction ? 'in transaction' : 'idle';
     const busy = this.console !== undefined || this.raw !== undefined || (state?.answers.pending ?? 0) > 0;
     return inTransaction && !busy ? 'in transaction' : 'active';
@@ -256,6 +264,25 @@ export class MessageFlow {
     }
     if (this.to.console !== undefined) return this.beginConsole(this.to.console);
     return this.to.rule.exempt ? this.beginExempt() : this.beginProbe();
+  }
+
+  /** The client has proven itself to the proxy, and there is no server to say more. */
+  enterConsole(): void {
+    const place = this.place ?? this.to.takeUserPlace();
+    if (place instanceof Promise) {
+      const taken = (answer: PlaceAnswer): void => {
+        this.place = answer;
+        this.to.resumed(() => this.enterConsole());
+      };
+      place.then(taken, (error: unknown) => this.to.broken(error));
+      return;
+    }
+    this.place = place;
+    const greeting = this.loggedIn();
+    if (typeof greeting === 'string') return;
+    this.to.toClient.add(encodeBackend({ kind: 'authentication', method: 'ok' }));
+    for (const frame of greeting) this.to.toClient.add(frame);
+    this.resumeAnswered();
   }
 
   private beginConsole(source: ConsoleSource): Verdict {

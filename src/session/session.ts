@@ -6,6 +6,7 @@
 import type net from 'node:net';
 import type { RowAllowances } from '../guard/row-allowance.js';
 import { wipe } from './auth/credentials.js';
+import { needsNoServer } from './console/admission.js';
 import { adoptSocket, type Channel, TlsHandshakeFailure } from './channel.js';
 import { clientFacts } from './client-facts.js';
 import type { ClientFacts } from './console/source.js';
@@ -211,6 +212,11 @@ export class Session {
     const identities = new IdentityBook(identity, this.ports);
     this.identities = identities;
     this.reports.identities = identities;
+    if (credentials !== undefined && needsNoServer(admission, this.ports)) {
+      this.upstream.stayAway(credentials);
+      this.connected(admission, rest, identities);
+      return;
+    }
     this.upstream.open(this.ports, credentials, admission.startup, {
       opened: () => this.guarded(() => this.connected(admission, rest, identities)),
       chunk: (bytes) => this.guarded(() => this.fromUpstream(bytes)),
@@ -226,6 +232,7 @@ export class Session {
       this.flow = this.beginFlow(admission, identities);
       this.phase = 'log-in';
       if (rest.length > 0) this.flow.fromClient(rest);
+      if (this.upstream.left) this.flow.enterConsole();
     }
     this.settle();
   }

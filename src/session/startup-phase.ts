@@ -10,6 +10,7 @@ import { type Credentials, wipe } from './auth/credentials.js';
 import type { AuthenticationPort } from './auth/port.js';
 import type { SaslProblem } from './auth/sasl-problem.js';
 import { relayCancel } from './cancel.js';
+import { needsNoServer } from './console/admission.js';
 import { ClientAuthentication } from './client-authentication.js';
 import { admit, type Admission, type Admitted, type Claimant, claimantOf } from './identity.js';
 import { withClippedNames } from './name-length.js';
@@ -174,7 +175,11 @@ export class StartupPhase {
     }
     const { admission, ask } = claimed;
     if (authentication === undefined) this.load(claimed);
-    else if (admission.ok && needsServer(ask)) this.negotiate(authentication, claimed, admission);
+    else if (admission.ok && needsNoServer(admission, this.to.ports)) {
+      const told = admission.negotiation.accepted();
+      if (told !== undefined) this.to.toClient(told);
+      this.authenticate(authentication, claimed);
+    } else if (admission.ok && needsServer(ask)) this.negotiate(authentication, claimed, admission);
     else this.authenticate(authentication, claimed);
   }
 

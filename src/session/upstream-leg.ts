@@ -40,6 +40,12 @@ export class UpstreamLeg {
     });
   }
 
+  /** In place of `open`: nothing is asked of a server. */
+  stayAway(credentials: Credentials): void {
+    this.credentials = credentials;
+    this.left = true;
+  }
+
   get tls(): ChannelTls | undefined {
     return this.channel?.tls;
   }

@@ -2,6 +2,7 @@
 import type { SessionErrorCode } from '../../errors/catalog.js';
 import type { SessionRule } from '../../policy/types.js';
 import { encodeStartupPacket, type StartupMessage } from '../../wire/startup.js';
+import type { AuthenticationPort } from '../auth/port.js';
 import { minorForServer, protocolAsk } from '../negotiation.js';
 import type { ConsoleSource } from './source.js';
 
@@ -49,4 +50,15 @@ export function admitToConsole(
       ],
     }),
   };
+}
+
+/**
+ * The proxy alone has judged who the client is. Where the verifiers are asked of the server, the server goes on to judge
+ * what it does at each log-in: NOLOGIN, connection limits.
+ */
+export function needsNoServer(
+  { console }: { readonly console?: ConsoleSource },
+  { authentication }: { readonly authentication?: AuthenticationPort | undefined },
+): boolean {
+  return console !== undefined && authentication?.standsAlone === true;
 }
