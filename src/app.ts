@@ -6,6 +6,7 @@ import { PolicyError } from './app/policy-error.js';
 import { inTurn } from './app/reload.js';
 import { startStations, type Whole } from './app/stations.js';
 import { encryptionFiles } from './app/encryption.js';
+import { tellClosing } from './app/tell-closing.js';
 import { filesSeen, watchFiles } from './app/watch-files.js';
 import type { Origins } from './config/load.js';
 import type { Config } from './config/schema.js';
@@ -98,7 +99,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         watch?.close();
         // Health is answered until the end, so that whoever watches sees the drain.
         const closed = stations.close({ graceMs });
-        closing ??= closed.finally(() => admin.stop());
+        closing ??= tellClosing(
+          closed.finally(() => admin.stop()),
+          graceMs,
+          logger,
+        );
         return closing;
       },
     };

@@ -8,16 +8,19 @@ import { createSecureContext } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import type { PolicyProblem } from '../policy/types.js';
 import type { EncryptionPort } from '../session/ports.js';
+import { certificateDates, certificateWarnings, type CertificateDates } from './certificate-dates.js';
 import { createUpstreamTls, type UpstreamTls } from '../session/tls/client-handshake.js';
 import { createServerTls, type KeyPair, type ServerTls } from '../session/tls/server-handshake.js';
 
 export interface Encryption {
   readonly listen: ServerTls | undefined;
   readonly upstream: UpstreamTls | undefined;
+  /** pgveil's own ones, of both legs, in the order of the configuration. */
+  readonly certificates: readonly CertificateDates[];
 }
 
 export type EncryptionOutcome =
-  | { readonly ok: true; readonly encryption: Encryption }
+  | { readonly ok: true; readonly encryption: Encryption; readonly warnings: readonly PolicyProblem[] }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
 
 type TlsConfig = Pick<Config, 'listen' | 'upstream'>;
@@ -27,8 +30,14 @@ export function loadEncryption(config: TlsConfig): EncryptionOutcome {
   const files = new PemFiles();
   const listen = loadListen(config.listen.tls, files);
   const upstream = loadUpstream(config.upstream, files);
-  const { problems } = files;
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, encryption: { listen, upstream } };
+  const { problems, certificates } = files;
+  return problems.length > 0
+    ? { ok: false, problems }
+    : {
+        ok: true,
+        encryption: { listen, upstream, certificates },
+        warnings: certificateWarnings(certificates, new Date()),
+      };
 }
 
 /** The paths of all files that a reload reads. */
@@ -55,6 +64,10 @@ export class EncryptionKeeper implements EncryptionPort {
 
   upstream(): UpstreamTls | undefined {
     return this.current.upstream;
+  }
+
+  certificates(): readonly CertificateDates[] {
+    return this.current.certificates;
   }
 
   put(encryption: Encryption): void {
@@ -99,6 +112,7 @@ const systemBundles = [
 
 class PemFiles {
   readonly problems: PolicyProblem[] = [];
+  readonly certificates: CertificateDates[] = [];
 
   pair(certPath: string, keyPath: string): KeyPair | undefined {
     const cert = this.read(certPath);
@@ -111,6 +125,7 @@ class PemFiles {
       this.problem(keyPath, message, fix);
       return undefined;
     }
+    this.certificates.push(certificateDates(certPath, cert));
     return { cert, key };
   }
 

@@ -3,7 +3,7 @@
  * would be known by a salt that changes; so it lies beside the audit log, which has to outlive both too.
  */
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const NAME = 'mock-authentication.key';
@@ -12,7 +12,16 @@ const BYTES = 32;
 /** Made by whoever comes first. Rejects what is not 32 bytes: a cut file would be a weak secret. */
 export function mockSecret(folder: string): Buffer {
   const path = join(folder, NAME);
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unusable';
+    throw new Error(
+      `the folder of audit.spool cannot be written (${code}): make ${folder}, and give it to the user that runs pgveil`,
+      { cause },
+    );
+  }
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const secret = readFileSync(path);

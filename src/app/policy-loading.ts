@@ -19,7 +19,8 @@ interface Identity {
 export function logProblems(logger: Logger, problems: readonly PolicyProblem[]): void {
   for (const { place, severity, code, message, fix } of problems) {
     const fields = { place: `${place.file}:${place.line}:${place.column}`, code, fix };
-    logger[severity === 'error' ? 'error' : 'warn'](fields, `policy: ${message}`);
+    const what = code === 'tls' ? 'TLS' : code === 'verifiers' ? 'auth.verifiers' : 'policy';
+    logger[severity === 'error' ? 'error' : 'warn'](fields, `${what}: ${message}`);
   }
 }
 
@@ -40,7 +41,7 @@ export function tellKept(news: PolicyNews, inForce: Identity, problems: readonly
   logProblems(news.logger, problems);
   news.logger.error(
     { policy: inForce.name, policyVersion: inForce.version, problems: problems.length },
-    'the changed policies cannot be used, those in force stay in force',
+    'what has changed cannot be used: of policies, certificates and verifiers those in force stay in force',
   );
   news.audit.lifecycle({
     kind: 'policy-load',

@@ -26,6 +26,7 @@ import type { MetricSamples } from './console-stats.js';
 import { openAuthentication } from './authentication.js';
 import { tellAuthentication } from './tell-authentication.js';
 import { createBinder } from './binder.js';
+import { tellCertificates } from './certificate-dates.js';
 import { EncryptionKeeper, loadEncryption } from './encryption.js';
 import { openListener } from './open-listener.js';
 import { PolicyError } from './policy-error.js';
@@ -109,7 +110,11 @@ export async function startStations(config: Config, options: StationOptions): Pr
     }
   };
   if (authentication !== undefined) stops.push(() => authentication.close());
-  if (options.worker === 1) tellAuthentication(config, authentication, logger);
+  // The same in every worker: one of them tells it.
+  if (options.worker === 1) {
+    tellCertificates(keys.certificates(), [], logger);
+    tellAuthentication(config, authentication, logger);
+  }
   try {
     const audit = await startAudit(config, options);
     stops.push(() => audit.close());
@@ -239,7 +244,11 @@ export async function startStations(config: Config, options: StationOptions): Pr
           ],
           commit() {
             prepared.commit();
-            if (again.ok) keys.put(again.encryption);
+            if (again.ok) {
+              if (options.worker === 1)
+                tellCertificates(again.encryption.certificates, keys.certificates(), logger);
+              keys.put(again.encryption);
+            }
             verifiers?.commit();
             lastLoad = { at: new Date(), warnings: prepared.warnings };
           },

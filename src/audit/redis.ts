@@ -27,6 +27,7 @@ export interface ShipperOptions {
 
 const COMMAND_TIMEOUT_MS = 10_000;
 const CURSOR_EVERY_MS = 500;
+const TELL_AGAIN_MS = 30_000;
 
 /**
  * Redis runs a script whole and refuses its first write or none (redis.io, "Scripting with Lua"). As one command it costs
@@ -45,6 +46,7 @@ export class Shipper {
   #up = false;
   #toldDown = false;
   #lastError: string | undefined;
+  #notTakenToldAt: number | undefined;
   #stopping = false;
   #savedAt = 0;
   #shipped = 0;
@@ -170,18 +172,33 @@ export class Shipper {
       if (this.#redis.status === 'ready') {
         try {
           await this.#ship(events);
+          this.#tellTaken();
           return true;
         } catch (error) {
           this.#lastError = describeRedisError(error);
-          this.#options.onWarning(
-            `Redis did not take audit events, they stay in the spool and are sent again: ${this.#lastError}`,
-          );
+          this.#tellNotTaken(this.#lastError);
         }
       }
       await this.#pause(backoff);
       backoff = Math.min(backoff * 2, redisBackoffMs.longest);
     }
     return false;
+  }
+
+  /** Each event that comes tries again: a Redis without memory would fill the log. */
+  #tellNotTaken(reason: string): void {
+    const now = Date.now();
+    if (this.#notTakenToldAt !== undefined && now - this.#notTakenToldAt < TELL_AGAIN_MS) return;
+    this.#notTakenToldAt = now;
+    this.#options.onWarning(
+      `Redis did not take audit events, they stay in the spool and are sent again: ${reason}`,
+    );
+  }
+
+  #tellTaken(): void {
+    if (this.#notTakenToldAt === undefined) return;
+    this.#notTakenToldAt = undefined;
+    this.#options.onState(true, undefined);
   }
 
   #isStopping(): boolean {

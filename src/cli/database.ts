@@ -43,11 +43,28 @@ export async function connectDatabase(options: {
       `cannot connect to the database of ${options.what}: ${reasonOf(error)}`,
       {
         cause: error,
-        fix: `check that the server runs and that ${options.what} names its address, database, user and password`,
+        fix: connectionFix(error, options.what),
       },
     );
   }
   return client;
+}
+
+/** What to do when a database cannot be connected to. `what` is the key of the configuration that holds the URL. */
+function connectionFix(error: unknown, what: string): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const message = error instanceof Error ? error.message : '';
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code) || message.includes('does not support SSL'))
+    return `check the server's certificate, and sslmode and sslrootcert in ${what} (?sslmode=verify-full&sslrootcert=ca.crt)`;
+  // "no pg_hba.conf entry" and "connection requires a valid client certificate" (src/backend/libpq/auth.c).
+  if (code === '28000')
+    return message.includes('client certificate')
+      ? `the server asks for a certificate: add sslcert=…&sslkey=… to ${what}`
+      : message.includes('no encryption')
+        ? `the server may take this log-in over TLS alone: add ?sslmode=verify-full&sslrootcert=ca.crt to ${what}; otherwise it misses a line in pg_hba.conf`
+        : `add a line for this host, user and database to the server's pg_hba.conf, and reload the server`;
+  if (code === '28P01') return `correct the user or the password in ${what}`;
+  return `check that the server runs and that ${what} names its address, database, user and password`;
 }
 
 /**

@@ -67,6 +67,19 @@ export function createLogger(options: LogOptions): Logger {
   );
 }
 
+/** What a server, the network or a certificate has said: where it was read in our code explains nothing. */
+function isOutside(error: Error): boolean {
+  const code = 'code' in error ? String(error.code) : '';
+  return 'severity' in error || 'syscall' in error || /^(CERT_|ERR_TLS_|ERR_SSL_|ECONN)/.test(code);
+}
+
+function callStack(error: Error): string {
+  return (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');
+}
+
 /**
  * Name, code and call stack of an error. The message stays only where it cannot quote a value: a SyntaxError of
  * JSON.parse quotes its input, a parser's error the statement, PostgreSQL's error a row.
@@ -79,10 +92,7 @@ export function describeError(error: unknown): Readonly<Record<string, unknown>>
     name: error.name,
     ...(typeof code === 'string' ? { code } : {}),
     message: told ? error.message : '[withheld]',
-    stack: (error.stack ?? '')
-      .split('\n')
-      .filter((line) => line.startsWith('    at '))
-      .join('\n'),
+    ...(isOutside(error) ? {} : { stack: callStack(error) }),
     ...(cause === undefined ? {} : { cause: describeError(cause) }),
   };
 }

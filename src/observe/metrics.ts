@@ -9,7 +9,7 @@ import { CounterTally, HistogramTally, registerHistogram } from './tally.js';
 
 export type Decision = 'forward' | 'rewrite' | 'deny' | 'observe';
 export type ConnectionState = 'startup' | 'idle' | 'active' | 'draining';
-export type Direction = 'from_client' | 'to_client' | 'from_upstream' | 'to_upstream';
+export type Direction = 'from_client' | 'from_upstream';
 
 /** Read when somebody scrapes. */
 export interface MetricSources {
@@ -135,7 +135,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     'pgveil_upstream_errors_total',
     'Upstream connections that failed or were lost',
   );
-  const bytes = counter('pgveil_bytes_total', 'Bytes relayed, by direction', ['direction']);
+  const bytes = counter('pgveil_bytes_total', 'Bytes received, by side', ['direction']);
   new Counter({
     name: 'pgveil_audit_events_total',
     help: 'Audit events appended to the spool',
@@ -214,9 +214,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
   for (const state of Object.values(states)) state.set(0);
   const byteChildren: Readonly<Record<Direction, CounterTally>> = {
     from_client: tally(bytes.labels('from_client')),
-    to_client: tally(bytes.labels('to_client')),
     from_upstream: tally(bytes.labels('from_upstream')),
-    to_upstream: tally(bytes.labels('to_upstream')),
   };
   const roles = new Map<string, RoleMetrics>();
   const maskedChildren = new Map<string, CounterTally>();

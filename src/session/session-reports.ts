@@ -48,7 +48,7 @@ export class SessionReports {
     const entry = errorCatalog[code];
     this.ports.observer.authFailure(failureReason(code));
     this.loginFailed(entry.sqlstate, message);
-    this.ports.logger.info({ reason: entry.reason, client: address }, 'a log-in was refused');
+    this.logRefusal({ reason: entry.reason, client: address });
   }
 
   /** Nobody has said yet who it is. */
@@ -70,22 +70,29 @@ export class SessionReports {
   passwordRejected(sqlstate: string, reason: string, address: string): void {
     this.ports.observer.authFailure(reason);
     this.loginFailed(sqlstate, reason);
-    this.ports.logger.info({ reason, client: address }, 'a log-in was refused');
+    this.logRefusal({ reason, client: address });
   }
 
   verifiersMissing(error: unknown): void {
-    this.ports.logger.error({ err: error }, 'the verifiers of auth.verifiers cannot be read');
+    this.ports.logger.error(
+      { err: error },
+      'the verifiers of auth.verifiers cannot be read: "pgveil check" asks for one and says what fails',
+    );
   }
 
   upstreamLoginFailed(why: string): void {
     this.ports.observer.upstreamError();
-    this.ports.logger.error({ upstream: this.ports.upstream, why }, 'pgveil cannot log in at the database server');
+    this.ports.logger.error(
+      { upstream: this.ports.upstream, why },
+      'pgveil cannot log in at the database server',
+    );
   }
 
   /** The server has refused it. */
   rejected(sqlstate: string): void {
     this.ports.observer.authFailure(failureReason('auth-failed'));
     this.loginFailed(sqlstate, 'refused by the database server');
+    this.logRefusal({ reason: 'rejected', sqlstate, client: this.who?.client.address });
   }
 
   guardTripped(field: ForbiddenField): void {
@@ -160,6 +167,12 @@ export class SessionReports {
 
   bug(error: unknown): void {
     this.ports.logger.error({ err: error, session: this.identities?.current.id }, 'a session ended on a bug');
+  }
+
+  /** With the names that the client gave itself, as the server's own log has them; they are cut to 63 bytes by now. */
+  private logRefusal(fields: Readonly<Record<string, unknown>>): void {
+    const named = this.who === undefined ? {} : { user: this.who.user, database: this.who.database };
+    this.ports.logger.info({ ...fields, ...named }, 'a log-in was refused');
   }
 
   private loginFailed(sqlstate: string, reason: string): void {

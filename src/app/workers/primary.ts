@@ -13,6 +13,7 @@ import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { encryptionFiles } from '../encryption.js';
 import { inTurn } from '../reload.js';
+import { tellClosing } from '../tell-closing.js';
 import { filesSeen, watchFiles } from '../watch-files.js';
 import { Crew } from './crew.js';
 import { sharedChecks } from './shared-checks.js';
@@ -139,7 +140,11 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
         watch?.close();
         const closed = crew.drain(graceMs);
         // Health is answered until the end, so that whoever watches sees the drain.
-        closing ??= closed.finally(() => admin.stop());
+        closing ??= tellClosing(
+          closed.finally(() => admin.stop()),
+          graceMs,
+          logger,
+        );
         return closing;
       },
     };

@@ -15,7 +15,7 @@ export async function findProblems(config: Config, offline: boolean): Promise<Po
   if (!loaded.ok) return [...loaded.problems];
   const encryption = loadEncryption(config);
   const problems = [
-    ...(encryption.ok ? [] : encryption.problems),
+    ...(encryption.ok ? encryption.warnings : encryption.problems),
     ...(await verifierProblems(config, offline)),
     ...authenticationWarnings(config).map(asProblem),
     ...loaded.warnings,

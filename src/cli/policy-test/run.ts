@@ -94,13 +94,26 @@ async function findingsOf(
   await bench.client.query('SAVEPOINT pgveil_test');
   try {
     const actual = await execute(bench.client, query);
-    if (actual.kind === 'error' || test.expect.same_as === undefined) return findings(test.expect, actual);
+    if (actual.kind === 'error') {
+      const found = findings(test.expect, actual);
+      return found.length > 0 && lacksPrivilege(actual) ? [...found, privilegeHint] : found;
+    }
+    if (test.expect.same_as === undefined) return findings(test.expect, actual);
     const reference = await referenceOf(test.expect.same_as, bench);
     if (typeof reference === 'string') return [reference];
     return findings(test.expect, { ...actual, reference });
   } finally {
     await bench.client.query('ROLLBACK TO SAVEPOINT pgveil_test');
   }
+}
+
+/** The catalog's own login needs no right on any table, and with that no test can run. */
+const privilegeHint =
+  'tests run with the rights of the login of catalog.url: for this command set PGVEIL_CATALOG_URL to one that may do what an application may';
+
+/** Refused by the server, and not by the policy. */
+function lacksPrivilege({ sqlstate, message }: Extract<Actual, { kind: 'error' }>): boolean {
+  return sqlstate === '42501' && !message.startsWith('pgveil: ');
 }
 
 /** Who asks; a text when the test names somebody the policy does not know. */

@@ -48,7 +48,7 @@ function recordEverything(metrics: Metrics): void {
   metrics.connectionState('startup', 'idle');
   metrics.authFailure('timeout');
   metrics.upstreamError();
-  metrics.bytes('to_client', 100);
+  metrics.bytes('from_upstream', 100);
   metrics.policyLoaded('v1');
   metrics.policyLoaded('v2');
   metrics.policyReload('loaded');
