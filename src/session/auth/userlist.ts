@@ -2,6 +2,8 @@
  * PgBouncer's userlist.txt: `"user" "secret"` a line, quotes doubled inside, the rest of a line ignored. It reads text;
  * who opens the file is not its business. Stricter than PgBouncer, which stops at a line that it does not understand.
  */
+import { parseScramVerifier } from './scram-keys.js';
+
 const LINE = /^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"(?:\s.*)?$/;
 
 export type Userlist =
@@ -22,6 +24,9 @@ export function readUserlist(text: string): Userlist {
       return { ok: false, line, problem: 'is not of the form "user" "secret"' };
     if (user === '' || user.includes('\0')) return { ok: false, line, problem: 'names no user' };
     if (secrets.has(user)) return { ok: false, line, problem: 'names a user for the second time' };
+    // FAIL-CLOSED: taken for a password in clear, it would let in whoever has seen the file.
+    if (secret.startsWith('SCRAM-SHA-256$') && parseScramVerifier(secret) === undefined)
+      return { ok: false, line, problem: 'holds a SCRAM verifier that is not whole' };
     secrets.set(user, secret);
   }
   return { ok: true, secrets };
