@@ -3,7 +3,7 @@
  * start it here, and `pgveil serve` where there is one worker; app/workers/primary.ts is the same for several.
  */
 import { PolicyError } from './app/policy-error.js';
-import { inTurn } from './app/reload.js';
+import { inTurn, oneWaiting } from './app/reload.js';
 import { startStations, type Whole } from './app/stations.js';
 import { encryptionFiles } from './app/encryption.js';
 import { tellClosing } from './app/tell-closing.js';
@@ -55,17 +55,18 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     workers: 1,
     whole: alone,
   });
-  const reload = inTurn(
-    async () => {
-      const prepared = await stations.prepareReload();
-      if (prepared.problems.length === 0) prepared.commit();
-      else prepared.keep(prepared.problems);
-      return prepared.problems;
-    },
+  const queue = inTurn(
+    (work: () => Promise<readonly PolicyProblem[]>) => work(),
     (error) => {
       logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
     },
   );
+  const reload = oneWaiting(queue, async () => {
+    const prepared = await stations.prepareReload();
+    if (prepared.problems.length === 0) prepared.commit();
+    else prepared.keep(prepared.problems);
+    return prepared.problems;
+  });
   try {
     const { host, port } = await stations.listen();
     const { registry } = stations.metrics;

@@ -65,3 +65,19 @@ export function inTurn<Args extends readonly unknown[], T>(
     return next;
   };
 }
+
+/**
+ * Work in its turn, of which no more than one waits: whoever asks meanwhile gets the answer of that one, which has read
+ * nothing yet. So a storm of signals costs one reload behind the one that runs, and keeps nobody waiting for its turn.
+ */
+export function oneWaiting<T>(
+  queue: (work: () => Promise<T>) => Promise<T>,
+  work: () => Promise<T>,
+): () => Promise<T> {
+  let waiting: Promise<T> | undefined;
+  return () =>
+    (waiting ??= queue(() => {
+      waiting = undefined;
+      return work();
+    }));
+}

@@ -12,7 +12,7 @@ import { startAdmin } from '../../observe/admin.js';
 import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { encryptionFiles } from '../encryption.js';
-import { inTurn } from '../reload.js';
+import { inTurn, oneWaiting } from '../reload.js';
 import { tellClosing } from '../tell-closing.js';
 import { filesSeen, watchFiles } from '../watch-files.js';
 import { Crew } from './crew.js';
@@ -71,20 +71,17 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
   const failed = (error: unknown): void => {
     logger.error({ error }, 'the policies could not be loaded again, those in force stay in force');
   };
-  const queue = inTurn((work: () => Promise<unknown>) => work(), failed);
-  const reload = async (): Promise<readonly PolicyProblem[]> => {
-    let problems: readonly PolicyProblem[] = [];
-    await queue(async () => (problems = await reloadNow()));
-    return problems;
-  };
+  const queue = inTurn((work: () => Promise<readonly PolicyProblem[]>) => work(), failed);
+  const reload = oneWaiting(queue, () => reloadNow());
   /** Whether a worker that has loaded these policies may take connections. */
   const mayJoin = async (policyVersion: string): Promise<boolean> => {
     let may = false;
     await queue(async () => {
       inForce ??= policyVersion;
       // The files have changed since: then all of them read them, or this one is started again.
-      if (policyVersion !== inForce) await reloadNow();
+      const problems = policyVersion === inForce ? [] : await reloadNow();
       may = policyVersion === inForce;
+      return problems;
     });
     return may;
   };
