@@ -23,6 +23,7 @@ import { isPoisonError, refusalFrame } from './poison.js';
 import { severityOf } from './severity.js';
 import type { SessionState } from './session-state.js';
 import type { RunLedger } from './statement-run.js';
+import { boundPortal, nameWhatRan } from './what-ran.js';
 
 const type = backendTypes;
 
@@ -88,7 +89,9 @@ export class Backend implements FrameSink {
       }
       case type['bind-complete']: {
         const answer = this.expect('bind');
-        if (answer !== undefined) this.state.portals.confirm(answer.change);
+        if (answer === undefined) return 'pass';
+        if (this.to.governed) this.state.portals.confirm(answer.change);
+        else this.state.portals.confirm(answer.change, boundPortal(answer, this.state));
         return 'pass';
       }
       case type['close-complete']: {
@@ -129,6 +132,7 @@ export class Backend implements FrameSink {
     this.findTurn((one) => one.kind === 'query' || one.kind === 'execute');
     const head = state.answers.head;
     const run = currentRun(head);
+    if (!this.to.governed) nameWhatRan(head, state);
     if (head === undefined || run === undefined)
       return this.outOfTurn('the server completed a statement that was not sent');
     const { command, rows } = parseCommandTag(tag);
@@ -229,6 +233,7 @@ export class Backend implements FrameSink {
     else if (head === undefined && this.to.governed)
       throw new ProtocolViolation('the server reported an error that belongs to no message');
     const run = head?.kind === 'parse' ? head.run : currentRun(head);
+    if (!this.to.governed) nameWhatRan(head, state);
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
     const refusal = this.to.governed ? valueRefusal(frame) : undefined;
     if (!this.settled) {

@@ -13,6 +13,7 @@ import type { FrontendPorts } from './frontend-ports.js';
 import type { Prepared } from './prepared.js';
 import type { TextDescriptions, Described } from './text-descriptions.js';
 import type { StatementRun } from './statement-run.js';
+import { unknownPrepared } from './what-ran.js';
 
 const type = frontendTypes;
 /** Exempt results are not checked. */
@@ -163,14 +164,3 @@ export class ExemptFrontend implements FrameSink {
     return this.to.hold.until(run.ticket.ready, go, go);
   }
 }
-
-const unknownPrepared: Prepared = {
-  text: nothing,
-  command: 'UNKNOWN',
-  decision: 'forward',
-  facts: undefined,
-  epoch: '',
-  acting: '',
-  parse: undefined,
-  guard: noGuard,
-};

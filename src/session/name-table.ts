@@ -42,8 +42,8 @@ export class NameTable<T> {
     return change;
   }
 
-  /** The server has done it. */
-  confirm(change: NameChange<T>): void {
+  /** The server has done it; `value` is what has come of it. */
+  confirm(change: NameChange<T>, value: T | undefined = change.value): void {
     this.unsend(change);
     if (change.name === undefined) {
       this.forget(() => true);
@@ -51,8 +51,8 @@ export class NameTable<T> {
     }
     const old = this.confirmed.get(change.name);
     if (old !== undefined) this.weight -= this.weigh(old);
-    if (change.value === undefined) this.confirmed.delete(change.name);
-    else this.confirmed.set(change.name, change.value);
+    if (value === undefined) this.confirmed.delete(change.name);
+    else this.confirmed.set(change.name, value);
   }
 
   /** The server has refused or skipped it. */
