@@ -24,6 +24,8 @@ export interface PgBouncerOptions {
   readonly mode: 'session' | 'transaction';
   /** trust: who connects needs no password, and PgBouncer logs in with those of its file. */
   readonly auth?: 'trust' | 'scram-sha-256' | 'plain';
+  /** In its file in place of passwords, by user: what pg_authid has. */
+  readonly verifiers?: Readonly<Record<string, string>>;
   /** More lines of the section [pgbouncer]. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -50,7 +52,8 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBounc
     join(folder, 'pgbouncer.ini'),
     `[databases]\n* = host=${host} port=${serverPort}\n[pgbouncer]\n${lines.join('')}`,
   );
-  const users = Object.entries(passwords).map(([user, password]) => `"${user}" "${password}"\n`);
+  const secrets = { ...passwords, ...options.verifiers };
+  const users = Object.entries(secrets).map(([user, password]) => `"${user}" "${password}"\n`);
   writeFileSync(join(folder, 'userlist.txt'), users.join(''));
   chmodSync(folder, 0o755);
   const asRoot = process.getuid?.() === 0;
