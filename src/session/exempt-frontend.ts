@@ -2,7 +2,7 @@
  * Follows what an exempt client sends, for the audit. Every byte goes on as it came; nothing is held or refused,
  * save that strict durability may ask a statement to wait for its intent.
  */
-import { openFrame } from '../wire/codec.js';
+import { isHead, openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { frontendTypes } from '../wire/message-types.js';
 import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
@@ -19,6 +19,18 @@ const type = frontendTypes;
 /** Exempt results are not checked. */
 const noGuard = { passed: true, asked: 0 };
 const nothing: Described = { auditText: '', shapeId: '', tags: {}, command: 'UNKNOWN' };
+/** As of a text that the lexer does not take. */
+const tooLong: Described = { ...nothing, auditText: '<not understood>' };
+
+/** The first two strings of a Parse or Bind. Of a head they may be cut; the server looks at 63 bytes of a name. */
+function leadingNames(frame: Buffer): [string, string] {
+  if (isHead(frame)) {
+    const [first = '', second = ''] = frame.toString('latin1', 5).split('\0', 2);
+    return [first, second];
+  }
+  const body = openFrame(frame, 'bind');
+  return [body.cstring(), body.cstring()];
+}
 
 export class ExemptFrontend implements FrameSink {
   private readonly to: FrontendPorts;
@@ -66,7 +78,9 @@ export class ExemptFrontend implements FrameSink {
     const { state } = this.to;
     switch (messageType) {
       case type.query: {
-        const run = this.begin(this.texts.describe(frame.subarray(5, frame.length - 1)));
+        const run = this.begin(
+          isHead(frame) ? tooLong : this.texts.describe(frame.subarray(5, frame.length - 1)),
+        );
         if (run === 'hold') return 'hold';
         state.answers.push({ kind: 'query', runs: [run], single: true, at: 0 });
         break;
@@ -78,8 +92,8 @@ export class ExemptFrontend implements FrameSink {
         break;
       }
       case type.parse: {
-        const message = parseCodec.decode(openFrame(frame, 'parse'));
-        const text = this.texts.describe(message.sql);
+        const whole = isHead(frame) ? undefined : parseCodec.decode(openFrame(frame, 'parse'));
+        const text = whole === undefined ? tooLong : this.texts.describe(whole.sql);
         const prepared: Prepared = {
           text,
           command: text.command,
@@ -90,14 +104,13 @@ export class ExemptFrontend implements FrameSink {
           parse: undefined,
           guard: noGuard,
         };
-        const change = state.statements.announce(message.statement, prepared, state.batch);
+        const statement = whole?.statement ?? leadingNames(frame)[0];
+        const change = state.statements.announce(statement, prepared, state.batch);
         state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
         break;
       }
       case type.bind: {
-        const body = openFrame(frame, 'bind');
-        const portal = body.cstring();
-        const statement = body.cstring();
+        const [portal, statement] = leadingNames(frame);
         const prepared = state.statements.expected(statement) ?? unknownPrepared;
         const change = state.portals.announce(
           portal,

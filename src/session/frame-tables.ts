@@ -19,6 +19,22 @@ const everyRequest = [
   'terminate',
 ] as const satisfies readonly FrontendKind[];
 
+/** What an exempt session's audit has to see; the rest passes by. */
+const followedAnswer = [
+  'parse-complete',
+  'bind-complete',
+  'close-complete',
+  'command-complete',
+  'error-response',
+  'copy-in-response',
+  'copy-out-response',
+  'empty-query-response',
+  'row-description',
+  'ready-for-query',
+  'no-data',
+  'portal-suspended',
+] as const satisfies readonly BackendKind[];
+
 const everyAnswer = [
   'parse-complete',
   'bind-complete',
@@ -86,7 +102,10 @@ const SMALL_MESSAGE_BYTES = 10_000;
 const AUTH_TOKEN_BYTES = 65_535;
 /** Passwords of a log-in fit too. */
 const CONSOLE_MESSAGE_BYTES = AUTH_TOKEN_BYTES;
+/** What a governed session is shown must be checked whole. */
 const SERVER_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** Names, severities and SQLSTATEs stand at the beginning, and an exempt session is only followed for its audit. */
+const HEAD_BYTES = 64 * 1024;
 /** Nobody has proved anything yet; libpq takes no more than 30,000 bytes there (PQconnectPoll in fe-connect.c). */
 const LOG_IN_MESSAGE_BYTES = 128 * 1024;
 
@@ -121,9 +140,25 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
         parse: statementBytes,
         ...(governed && empty),
       },
-      ...(governed && { discardOversized: ['query', 'parse'] as const, metered: ['copy-data'] as const }),
+      ...(governed
+        ? { discardOversized: ['query', 'parse'] as const, metered: ['copy-data'] as const }
+        : { heads: requestHeads }),
       maxLength,
     });
+  // INVARIANT(exempt-streams): of what an exempt session sends or is sent, no more than this is kept.
+  const requestHeads = {
+    bind: HEAD_BYTES,
+    'copy-done': HEAD_BYTES,
+    'copy-fail': HEAD_BYTES,
+    flush: HEAD_BYTES,
+    'function-call': HEAD_BYTES,
+    // A text beyond the limit is not looked at by the lexer either.
+    parse: limits.statementBytes + HEAD_BYTES,
+    query: limits.statementBytes + HEAD_BYTES,
+    sync: HEAD_BYTES,
+    terminate: HEAD_BYTES,
+  };
+  const answerHeads = { 'error-response': HEAD_BYTES, 'row-description': HEAD_BYTES };
   const backend = (interest: readonly BackendKind[], refused: readonly BackendKind[] = []): FrameTable =>
     backendTable({ interest, maxInterestingBytes: SERVER_MESSAGE_BYTES, refused });
   const logIn = backendTable({
@@ -144,7 +179,11 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     rawFrontend: frontendTable({ interest: ['terminate'], maxInterestingBytes: 0, maxLength }),
     loginBackend: logIn,
     probeBackend: backend(atProbe, allBut(atProbe)),
-    exemptBackend: backend(everyAnswer),
+    exemptBackend: backendTable({
+      interest: followedAnswer,
+      maxInterestingBytes: SERVER_MESSAGE_BYTES,
+      heads: answerHeads,
+    }),
     governedBackend: backend(checkedAnswer, neverInSession),
     meteredBackend: backendTable({
       interest: checkedAnswer,
@@ -152,7 +191,11 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
       metered: ['data-row', 'copy-data'],
       refused: neverInSession,
     }),
-    rawBackend: backend(['ready-for-query', 'error-response', 'command-complete']),
+    rawBackend: backendTable({
+      interest: ['ready-for-query', 'error-response', 'command-complete'],
+      maxInterestingBytes: SERVER_MESSAGE_BYTES,
+      heads: { 'error-response': HEAD_BYTES },
+    }),
     consoleFrontend: frontendTable({
       interest: everyRequest,
       maxInterestingBytes: CONSOLE_MESSAGE_BYTES,

@@ -16,6 +16,8 @@ export interface LastWordsPorts {
   /** The log-in has succeeded. */
   opened(): boolean;
   ended(): boolean;
+  /** Half a message has gone to the client, and the rest has not come. */
+  answerCut(): boolean;
   toClient(bytes: Buffer): void;
   end(reason: string): void;
 }
@@ -34,7 +36,9 @@ export class LastWords {
     if (!this.to.opened() && audit === 'login-failed')
       this.to.reports.refused(code, message, this.to.address());
     const text = `pgveil: ${message}`;
-    this.to.toClient(encodeErrorResponse({ severity: 'FATAL', sqlstate, message: text, hint: recovery }));
+    // INVARIANT(whole-messages): behind half a message an error would be read as the rest of it.
+    if (!this.to.answerCut())
+      this.to.toClient(encodeErrorResponse({ severity: 'FATAL', sqlstate, message: text, hint: recovery }));
     this.to.end(reason);
   }
 

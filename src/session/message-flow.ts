@@ -204,6 +204,11 @@ export class MessageFlow {
     return midMessage && bufferedBytes > HEADER_BYTES;
   }
 
+  /** Half a message has gone to the client, and the rest has not come. */
+  get answerCut(): boolean {
+    return this.upstreamFramer.midStream;
+  }
+
   /** Nothing is under way, and no transaction is open. */
   get idle(): boolean {
     return this.console?.idle ?? this.raw?.idle ?? (this.state?.idle === true && !this.clientFramer.held);

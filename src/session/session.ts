@@ -71,6 +71,7 @@ export class Session {
       address: () => this.client.remote.address,
       opened: () => this.opened,
       ended: () => this.phase === 'closed',
+      answerCut: () => this.flow?.answerCut === true,
       toClient: (bytes) => this.toClient.add(bytes),
       end: (reason) => this.end(reason),
     });

@@ -36,6 +36,11 @@ export function openFrame(frame: Buffer, what: string): BodyReader {
   return new BodyReader(frame, 5, what);
 }
 
+/** Of a longer message only the beginning is here (`heads` of a frame table). */
+export function isHead(frame: Buffer): boolean {
+  return frame.readInt32BE(1) > frame.length - 1;
+}
+
 /** A whole frame around a body. */
 export function encodeFrame<M>(type: number, codec: Codec<M>, message: M): Buffer {
   const body = new BodyWriter().byte(type).int32(0);

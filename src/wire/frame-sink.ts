@@ -12,7 +12,8 @@ export type Verdict = 'pass' | 'drop' | 'hold' | 'stop' | readonly Buffer[];
 
 export interface FrameSink {
   /**
-   * A whole interesting message, header included. The buffer is a view, valid during the call only.
+   * A whole interesting message, header included, or the head of one that the table cuts: then its length word says more
+   * than there is, and what becomes of the head becomes of the rest. The buffer is a view, valid during the call only.
    * Bytes before it may not have reached `bytes()` yet, so what must follow them in order is returned, not written.
    */
   message(type: number, frame: Buffer): Verdict;

@@ -20,10 +20,12 @@ export const SHOW = 2;
 export const SHOW_OR_DISCARD = 3;
 /** Each message is asked for; streams through when allowed, and is thrown away when not. */
 export const METERED = 4;
+/** As SHOW, of a longer message only the beginning; the rest streams through behind it. */
+export const SHOW_HEAD = 5;
 
 export interface FrameTable {
   readonly direction: Direction;
-  /** UNKNOWN, HOP, SHOW, SHOW_OR_DISCARD or METERED by type byte. */
+  /** UNKNOWN, HOP, SHOW, SHOW_OR_DISCARD, METERED or SHOW_HEAD by type byte. */
   readonly action: Uint8Array;
   /** The longest body that is assembled, by type byte. */
   readonly bodyLimit: Float64Array;
@@ -40,6 +42,8 @@ export interface FrameTableOptions<K> {
   readonly limits?: Readonly<Partial<Record<K & string, number>>>;
   /** Interesting kinds whose oversized messages are reported and thrown away. */
   readonly discardOversized?: readonly K[];
+  /** Interesting kinds of which the sink sees so many bytes of the body at most. */
+  readonly heads?: Readonly<Partial<Record<K & string, number>>>;
   /** Kinds outside the interest set of which each message must be allowed. */
   readonly metered?: readonly K[];
   /** Kinds that cannot come where the table is used: as fatal as a type byte that does not exist. */
@@ -86,6 +90,11 @@ function buildTable<K extends string>(
   for (const kind of options.discardOversized ?? []) {
     if (action[types[kind]] !== SHOW) throw new Error(`"${kind}" is in discardOversized but not in interest`);
     action[types[kind]] = SHOW_OR_DISCARD;
+  }
+  for (const [kind, bytes] of Object.entries(options.heads ?? {}) as [K, number][]) {
+    if (action[types[kind]] !== SHOW) throw new Error(`"${kind}" is in heads but not in interest`);
+    action[types[kind]] = SHOW_HEAD;
+    bodyLimit[types[kind]] = bytes;
   }
   for (const kind of options.metered ?? []) action[types[kind]] = METERED;
   for (const kind of options.refused ?? []) action[types[kind]] = UNKNOWN;

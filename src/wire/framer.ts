@@ -5,7 +5,7 @@
  */
 import { FrameAssembly } from './frame-assembly.js';
 import type { FrameSink, Verdict } from './frame-sink.js';
-import { type FrameTable, headerProblem, HOP, isOversized, METERED } from './frame-table.js';
+import { type FrameTable, headerProblem, HOP, isOversized, METERED, SHOW_HEAD } from './frame-table.js';
 import { ProtocolViolation } from './protocol-violation.js';
 
 export type { FrameSink, Verdict };
@@ -29,6 +29,7 @@ export class Framer {
   private readonly header = Buffer.alloc(HEADER_BYTES);
   private headerFilled = 0;
   private remaining = 0; // of STREAM and DISCARD
+  private behindHead = 0; // what is left of the message that is shown, or held
   private readonly assembly = new FrameAssembly(); // of ASSEMBLE
   private heldFrame: Buffer = NOTHING; // of HELD
   private backlog: Buffer[] = []; // behind the message of HELD
@@ -57,6 +58,11 @@ export class Framer {
   /** True inside a message, for the timeout on half frames. */
   get midMessage(): boolean {
     return this.state >= HEADER && this.state <= DISCARD;
+  }
+
+  /** True when a part of a message has gone on and the rest has not come: nothing else can follow it. */
+  get midStream(): boolean {
+    return this.state === STREAM;
   }
 
   /** Bytes that the framer itself keeps at present. */
@@ -166,26 +172,28 @@ export class Framer {
             pos += HEADER_BYTES;
             start = pos;
             this.discard(type, length - 4, sink);
-          } else if (total > end - pos) {
+          } else if (this.shownOf(type, total) > end - pos) {
             emit(chunk, start, pos, sink);
-            this.assembly.begin(total, end - pos);
+            this.assembly.begin(this.shownOf(type, total), end - pos);
             this.state = ASSEMBLE;
             start = pos;
           } else {
-            const frame = chunk.subarray(pos, pos + total);
+            const shown = this.shownOf(type, total);
+            const frame = chunk.subarray(pos, pos + shown);
             const verdict = sink.message(type, frame);
             if (verdict === 'pass') {
-              pos += total;
+              pos += shown;
+              this.goBehindHead(STREAM);
               break;
             }
             emit(chunk, start, pos, sink);
             if (verdict === 'hold') {
               const kept = owned ? chunk.subarray(pos) : Buffer.from(chunk.subarray(pos));
-              this.hold(kept.subarray(0, total), kept.subarray(total));
+              this.hold(kept.subarray(0, shown), kept.subarray(shown));
               return;
             }
             this.settle(frame, verdict, sink);
-            pos += total;
+            pos += shown;
             start = pos;
           }
           break;
@@ -273,11 +281,27 @@ export class Framer {
     } else if (isOversized(this.table, type, length)) {
       this.discard(type, length - 4, sink);
     } else {
-      this.assembly.begin(length + 1, 0);
+      this.assembly.begin(this.shownOf(type, length + 1), 0);
       this.assembly.append(this.header, 0);
       this.state = ASSEMBLE;
       if (this.assembly.complete) this.finishFrame(sink);
     }
+  }
+
+  /** How much of a message the sink is shown; the rest is remembered. */
+  private shownOf(type: number, total: number): number {
+    const most = HEADER_BYTES + this.table.bodyLimit[type]!;
+    const shown = this.table.action[type] === SHOW_HEAD && total > most ? most : total;
+    this.behindHead = total - shown;
+    return shown;
+  }
+
+  /** The rest goes where its head went. */
+  private goBehindHead(state: typeof STREAM | typeof DISCARD): void {
+    if (this.behindHead === 0) return;
+    this.state = state;
+    this.remaining = this.behindHead;
+    this.behindHead = 0;
   }
 
   private fail(problem: string): never {
@@ -309,12 +333,17 @@ export class Framer {
 
   /** Carries out a verdict on a frame that is not part of a pending range; a held one must be the framer's own. */
   private settle(frame: Buffer, verdict: Verdict, sink: FrameSink): void {
-    if (verdict === 'pass') sink.bytes(frame);
-    else if (verdict === 'hold') this.hold(frame, NOTHING);
+    if (verdict === 'pass') {
+      sink.bytes(frame);
+      this.goBehindHead(STREAM);
+    } else if (verdict === 'hold') this.hold(frame, NOTHING);
     else if (verdict === 'stop') {
       this.state = STOPPED;
       this.backlog = [];
-    } else if (verdict !== 'drop') for (const buffer of verdict) sink.bytes(buffer);
+    } else {
+      if (verdict !== 'drop') for (const buffer of verdict) sink.bytes(buffer);
+      this.goBehindHead(DISCARD);
+    }
   }
 
   private hold(frame: Buffer, rest: Buffer): void {
