@@ -30,7 +30,7 @@ export function clientFacts(session: DescribedSession): Omit<ClientFacts, 'worke
     port: client.remote.port,
     state: ready && flow !== undefined ? flow.activity : 'log-in',
     connectedSince: since.toISOString(),
-    applicationName: who?.applicationName ?? '',
+    applicationName: flow?.applicationName ?? who?.applicationName ?? '',
     clientTls: client.tls?.version,
     upstreamTls: upstream.tls?.version,
     statements: flow?.statements ?? 0,

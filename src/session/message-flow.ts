@@ -7,6 +7,7 @@ import type { ClaimValues } from '../enforce/session-settings.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { RowAllowances } from '../guard/row-allowance.js';
 import type { SessionRule } from '../policy/types.js';
+import { fromByteString } from '../wire/byte-string.js';
 import { encodeBackend } from '../wire/backend-message.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
@@ -97,6 +98,8 @@ export class MessageFlow {
   private authenticated = false;
   /** Of the BackendKeyData; undefined: there was none. */
   private keyPid: number | undefined;
+  /** As the server has reported since the log-in; undefined: nothing. */
+  applicationName: string | undefined;
   /** Known where it had to be waited for. */
   private place: PlaceAnswer | undefined;
   private ledger: RunLedger | undefined;
@@ -419,6 +422,7 @@ export class MessageFlow {
         );
       },
       parameterChanged: (name, value) => {
+        if (name === 'application_name') this.applicationName = fromByteString(value);
         if (governed && name === 'search_path')
           reports.searchPathReported(value, state.settings.current.path);
       },

@@ -152,8 +152,12 @@ describe('pg', () => {
     });
     expect(JSON.stringify(rows)).not.toMatch(/private|SELECT/);
     await support.query('COMMIT');
+    await support.query("SET application_name = 'other desk'");
     const after = await client.query<Record<string, string>>('SHOW CLIENTS');
-    expect(after.rows.find(({ user }) => user === 'crm_support')).toMatchObject({ state: 'idle' });
+    expect(after.rows.find(({ user }) => user === 'crm_support')).toMatchObject({
+      state: 'idle',
+      application_name: 'other desk',
+    });
     const stats = await client.query<Record<string, string>>('SHOW STATS');
     const metrics = await (await fetch(`http://127.0.0.1:${proxy.app.ports.admin}/metrics`)).text();
     const counted = /pgveil_statements_total\{decision="rewrite",role="support"\} (\d+)/.exec(metrics)?.[1];

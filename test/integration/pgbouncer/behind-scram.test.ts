@@ -1,8 +1,10 @@
 /**
- * SCRAM on every leg: the client proves itself to pgveil, the key in its proof logs pgveil in at PgBouncer, and PgBouncer in
+ * SCRAM on every leg, and TLS between pgveil and PgBouncer: the client proves itself to pgveil, the key in its proof logs pgveil in at PgBouncer, and PgBouncer in
  * at PostgreSQL. Nobody keeps a password: PgBouncer's file has the verifiers of pg_authid.
  */
+import { chmodSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { makeCertificates } from '../../support/certificates.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { createDatabase } from '../../support/databases.js';
 import { startPgBouncer } from '../../support/pgbouncer.js';
@@ -20,6 +22,12 @@ async function verifiersOf(db: TestDatabase): Promise<Record<string, string>> {
   );
 }
 
+/** It runs as another user. */
+function openToPgBouncer(folder: string, ...files: string[]): void {
+  chmodSync(folder, 0o755);
+  for (const file of files) chmodSync(file, 0o644);
+}
+
 it.each([
   [15, 'session'],
   [18, 'transaction'],
@@ -28,12 +36,21 @@ it.each([
   const verifiers = await verifiersOf(some);
   await some.drop();
   expect(Object.values(verifiers).every((one) => one.startsWith('SCRAM-SHA-256$'))).toBe(true);
+  const certificates = await makeCertificates();
+  const { ca, server } = certificates;
+  openToPgBouncer(certificates.folder, server.cert, server.key);
   const bouncer = await startPgBouncer({
     mode,
     auth: 'scram-sha-256',
     verifiers,
     server: postgresServer(version),
-    settings: { default_pool_size: '3' },
+    settings: {
+      default_pool_size: '3',
+      // The tests' own questions to its console come in the clear; pgveil demands TLS.
+      client_tls_sslmode: 'allow',
+      client_tls_cert_file: server.cert,
+      client_tls_key_file: server.key,
+    },
   });
   const proxy = await startProxy(version, {
     upstreamPort: bouncer.port,
@@ -42,6 +59,8 @@ it.each([
       'auth.verifiers.from': 'query',
       'auth.verifiers.url': db.url(),
       'upstream.pooler': mode,
+      'upstream.tls.mode': 'verify-ca',
+      'upstream.tls.ca': ca.files.cert,
     }),
   });
   try {
