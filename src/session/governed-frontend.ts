@@ -175,6 +175,10 @@ export class GovernedFrontend implements FrameSink {
         state.copyIn = false;
         return 'pass';
       case type['function-call']:
+        // Its event names who acts now, which a SET may just have changed.
+        if (state.settingsUnsettled) return this.waitForAnswers();
+        if (this.to.planner.awaitContext()) return 'hold';
+        this.to.planner.stance();
         return this.refuse.query(refusals.functionCall());
       default:
         // The server would end the connection as well (SocketBackend in src/backend/tcop/postgres.c).
