@@ -1,4 +1,5 @@
 /** `pgveil serve` with two workers: real processes that look like one proxy, and of which one may be killed. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
@@ -275,6 +276,24 @@ describe('two workers', () => {
     await Promise.race([Promise.all(connecting), sleep(2_000)]);
     process.kill(stopped!, 'SIGKILL');
     expect((await Promise.all(connecting)).sort()).toEqual(['connected', 'connected', 'connected', 'lost']);
+  });
+
+  it('take connections again when they had no descriptors left for them', async () => {
+    await prepare();
+    await serve(2);
+    const limit = (files: (pid: number) => number): void => {
+      for (const pid of workerPids())
+        execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files(pid)}:4096`]);
+    };
+    limit((pid) => readdirSync(`/proc/${pid}/fd`).length + 2);
+    const crowd = Array.from({ length: 20 }, () =>
+      connectTcp(port, '127.0.0.1').on('error', () => undefined),
+    );
+    await sleep(500);
+    limit(() => 4096);
+    for (const one of crowd) one.destroy();
+    for (const one of await several(4, 'crm_support'))
+      expect(await first(one, EMAIL)).toBe('a***@example.com');
   });
 
   it('count connections together, and give back those of a worker that is killed', async () => {

@@ -10,7 +10,7 @@ import type { Logger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { CountedPlaces } from '../../session/places.js';
 import { PolicyError } from '../policy-error.js';
-import { closeLostHandOvers } from './hand-overs.js';
+import { watchHandOvers } from './hand-overs.js';
 import { Line } from './line.js';
 import type { ToPrimary, ToWorker, WorkerFailure, WorkerStart } from './messages.js';
 import { WorkerPlaces } from './shared-places.js';
@@ -140,7 +140,7 @@ export class Crew {
     },
   ): void {
     const process = cluster.fork();
-    closeLostHandOvers(process);
+    watchHandOvers(process);
     const places = new WorkerPlaces(this.#places);
     let starting = start;
     const line: Line<ToWorker, ToPrimary> = new Line<ToWorker, ToPrimary>(

@@ -1,7 +1,8 @@
 /**
- * A connection that is on its way from the primary to a worker which dies meanwhile. Node closes the primary's side of it
- * when the worker has said that it took it (lib/internal/cluster/round_robin_handle.js); when no such word comes, the
- * client would wait for ever, and its descriptor would stay open. It knows neither sessions nor what workers do.
+ * Connections on their way from the primary to a worker. Node waits for the worker's word that it took one before it
+ * sends the next (lib/internal/cluster/round_robin_handle.js); when that word cannot come, because the worker has died
+ * or had no descriptor left to receive it with, the client would wait for ever, and the worker would get no other. It
+ * knows neither sessions nor what workers do.
  */
 import type { Worker } from 'node:cluster';
 
@@ -13,13 +14,18 @@ interface ClusterMessage {
   readonly ack?: unknown;
 }
 
+/** As long as the server waits when it cannot accept (ServerLoop in src/backend/postmaster/postmaster.c). */
+const AGAIN_MS = 100;
+
 interface Closable {
   close(): void;
 }
 
-/** Closes what the worker has not taken when it has ended. Behind `close` nothing of its channel is unread (`disconnect`
- * does not come when a connection was on its way). */
-export function closeLostHandOvers({ process: child }: Pick<Worker, 'process'>): void {
+/**
+ * What the worker did not receive goes to the next one that is free, after a while; what a dead one has not taken is
+ * closed. Behind `close` nothing of its channel is unread (`disconnect` does not come when a connection was on its way).
+ */
+export function watchHandOvers({ process: child }: Pick<Worker, 'process'>): void {
   const onTheWay = new Map<unknown, Closable>();
   const send = child.send.bind(child) as (...args: unknown[]) => boolean;
   child.send = (...args: unknown[]): boolean => {
@@ -30,6 +36,13 @@ export function closeLostHandOvers({ process: child }: Pick<Worker, 'process'>):
   };
   child.on('internalMessage', (message: ClusterMessage | null) => {
     if (message?.ack !== undefined) onTheWay.delete(message.ack);
+    // The descriptor was lost, and nothing more is heard of it (lib/internal/child_process.js).
+    else if (message?.cmd === 'NODE_HANDLE_NACK')
+      for (const seq of onTheWay.keys())
+        setTimeout(() => {
+          if (onTheWay.has(seq))
+            child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack: seq, accepted: false });
+        }, AGAIN_MS);
   });
   child.once('close', () => {
     for (const handle of onTheWay.values()) handle.close();
