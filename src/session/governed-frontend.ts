@@ -306,7 +306,14 @@ export class GovernedFrontend implements FrameSink {
       if (this.to.planner.awaitContext()) return 'hold';
       const stance = this.to.planner.stance();
       const refusal = this.to.planner.observing ? undefined : staleness(portal, stance, state.transaction);
-      const run = this.starts.begin(prepared.text, portal.prepared.facts, prepared.decision, refusal, stance, portal);
+      const run = this.starts.begin(
+        prepared.text,
+        portal.prepared.facts,
+        prepared.decision,
+        refusal,
+        stance,
+        portal,
+      );
       begun = { plan: undefined, runs: [run], failed: false };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;
