@@ -3,6 +3,7 @@
  * rows, metrics) and passes on what one has to tell the others.
  */
 import cluster, { type Worker } from 'node:cluster';
+import { availableParallelism } from 'node:os';
 import type { Config } from '../../config/schema.js';
 import { RowLedger } from '../../guard/row-ledger.js';
 import { WorkerMetrics, type MetricSnapshot } from '../../observe/aggregate.js';
@@ -83,7 +84,12 @@ export class Crew {
     // The first one alone, so that what is wrong is told once.
     const address = await this.#first(1, patienceMs);
     const others = Array.from({ length: this.#options.workers - 1 }, (_, index) => index + 2);
-    await Promise.all(others.map((worker) => this.#first(worker, patienceMs)));
+    // As many at once as there are processors: more would only take each other's time, until it is up.
+    const together = availableParallelism();
+    for (let begun = 0; begun < others.length; begun += together)
+      await Promise.all(
+        others.slice(begun, begun + together).map((worker) => this.#first(worker, patienceMs)),
+      );
     return address;
   }
 
