@@ -3,84 +3,32 @@
  * log-in, the probe of a governed session, then statements. It owns the two framers and what stands behind each; it
  * touches no sockets and ends nothing itself.
  */
-import type { ClaimValues } from '../enforce/session-settings.js';
-import type { SessionErrorCode } from '../errors/catalog.js';
-import type { RowAllowances } from '../guard/row-allowance.js';
-import type { SessionRule } from '../policy/types.js';
-import { fromByteString } from '../wire/byte-string.js';
 import { encodeBackend } from '../wire/backend-message.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
-import { backendTypes, frontendTypes } from '../wire/message-types.js';
-import type { UpstreamExchange } from './auth/upstream-exchange.js';
-import { Backend } from './backend.js';
+import { frontendTypes } from '../wire/message-types.js';
 import { ConsoleFrontend } from './console/frontend.js';
 import { consoleGreeting, ConsoleLogin } from './console/login.js';
 import type { ClientState, ConsoleSource } from './console/source.js';
 import { ExemptFrontend } from './exempt-frontend.js';
 import { FairShare } from './fair-share.js';
-import type { FrameTables } from './frame-tables.js';
+import type { MessageFlowPorts } from './flow-ports.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
-import type { IdentityBook } from './identity-book.js';
 import { LoginBackend, LoginFrontend } from './login.js';
 import { terminateFrame } from './messages.js';
-import type { LogInNegotiation } from './negotiation.js';
-import type { Outbox } from './outbox.js';
 import { type PlaceAnswer, placeMessage } from './places.js';
-import type { Pooler, Ports } from './ports.js';
+import type { Pooler } from './ports.js';
 import { keyedPid, poolerProblem } from './pooler.js';
 import { ProbeBackend, probeFrame, type ProbeResult } from './probe.js';
-import { RowLimiter } from './row-limiter.js';
+import type { RowLimiter } from './row-limiter.js';
 import { ProvenLoginBackend } from './proven-login.js';
 import { RawBackend, RawFrontend } from './raw.js';
-import type { SessionReports } from './session-reports.js';
 import { SessionState } from './session-state.js';
-import { StrictAnswers } from './strict-answers.js';
 import { RunLedger } from './statement-run.js';
+import { statementSinks } from './statement-sinks.js';
 import { TextDescriptions } from './text-descriptions.js';
 import { TextPlanner } from './text-planner.js';
-import { UnderWayLimit } from './under-way-limit.js';
-
-export interface MessageFlowPorts {
-  readonly ports: Ports;
-  readonly tables: FrameTables;
-  readonly rowWindows: RowAllowances;
-  readonly reports: SessionReports;
-  readonly rule: SessionRule;
-  /** Of the startup packet. */
-  readonly claims: ClaimValues;
-  /** The session is the console's once the server has proved who it is. */
-  readonly console: ConsoleSource | undefined;
-  readonly negotiation: LogInNegotiation;
-  /** The client has proven itself to the proxy, and this logs it in at the server; undefined: the exchange is relayed. */
-  readonly proven: UpstreamExchange | undefined;
-  readonly identities: IdentityBook;
-  readonly toClient: Outbox;
-  readonly toUpstream: Outbox;
-  /** Of the user who has logged in. */
-  takeUserPlace(): PlaceAnswer | Promise<PlaceAnswer>;
-  /** What a message was held for is there: does `work` in an event of its own, if the session still lives. */
-  resumed(work: () => void): void;
-  /** What a message was held for has failed. */
-  broken(error: unknown): void;
-  /** The log-in has succeeded. */
-  opened(): void;
-  /** After this event, ask the server to send what it has. */
-  wantFlush(): void;
-  /** The client has said goodbye. */
-  terminate(): void;
-  /** The server has said that it ends the session. */
-  serverEnded(): void;
-  /** Both legs show one certificate, so that channel binding can be relayed. */
-  bindsAlike(): boolean;
-  /** The client is told what it is told of a wrong password. */
-  passwordRejected(reason: string): void;
-  /** The server is needed no more. */
-  leaveServer(): void;
-  /** Tells the client and ends the session. */
-  fatal(code: SessionErrorCode, message: string): void;
-}
 
 /** What a framer keeps of a message whose header is not complete. */
 const HEADER_BYTES = 5;
@@ -396,64 +344,22 @@ export class MessageFlow {
     ledger: RunLedger,
     frontend: (to: FrontendPorts) => FrameSink,
   ): void {
-    const { to } = this;
-    const { reports } = to;
-    const governed = !to.rule.exempt;
     this.state = state;
-    // The probe's row is not a statement's.
-    this.upstreamFramer.takeCount(backendTypes['data-row']);
-    this.upstreamFramer.useTable(governed ? to.tables.governedBackend : to.tables.exemptBackend);
-    const backend = new Backend({
-      governed,
+    const { upstreamFramer, clientHold, upstreamHold } = this;
+    const statements = statementSinks({
+      flow: this.to,
       state,
       ledger,
-      hold: this.upstreamHold,
-      framer: this.upstreamFramer,
-      forward: (buffer) => to.toClient.add(buffer),
-      guardTripped: (field) => {
-        reports.guardTripped(field);
-        to.fatal('guard-trip', 'the result was withheld because it would have shown a protected column');
-      },
-      unsafe: (what) => {
-        reports.leftSettings(what);
-        to.fatal(
-          'client-encoding-not-utf8',
-          `the setting "${what}" of a governed session was changed on the server`,
-        );
-      },
-      parameterChanged: (name, value) => {
-        if (name === 'application_name') this.applicationName = fromByteString(value);
-        if (governed && name === 'search_path')
-          reports.searchPathReported(value, state.settings.current.path);
-      },
-      serverEnded: () => to.serverEnded(),
+      framer: upstreamFramer,
+      clientHold,
+      upstreamHold,
+      frontend,
       ddl: () => this.noteDdl(),
+      renamed: (applicationName) => (this.applicationName = applicationName),
     });
-    const limiter = (this.limiter = new RowLimiter({
-      inner: backend,
-      state,
-      windows: to.rowWindows,
-      hold: this.upstreamHold,
-      toUpstream: (buffer) => to.toUpstream.add(buffer),
-      meterRows: (on) =>
-        this.upstreamFramer.useTable(on ? to.tables.meteredBackend : to.tables.governedBackend),
-    }));
-    this.upstreamSink = new FairShare(
-      governed ? new StrictAnswers(limiter, state) : backend,
-      this.upstreamHold,
-    );
-    const requests = frontend({
-      limiter,
-      ports: to.ports,
-      state,
-      ledger,
-      hold: this.clientHold,
-      wantFlush: () => to.wantFlush(),
-      terminate: () => to.terminate(),
-      forward: (buffer) => to.toUpstream.add(buffer),
-    });
-    const limited = new UnderWayLimit({ inner: requests, state, wantFlush: () => to.wantFlush() });
-    this.clientSink = new FairShare(limited, this.clientHold);
+    this.limiter = statements.limiter;
+    this.upstreamSink = statements.fromUpstream;
+    this.clientSink = statements.fromClient;
   }
 
   private open(): RunLedger {
