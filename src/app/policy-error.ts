@@ -6,7 +6,10 @@ export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly problems: readonly PolicyProblem[];
 
-  constructor(problems: readonly PolicyProblem[], where: 'the policies' | 'TLS' | 'auth.verifiers' = 'the policies') {
+  constructor(
+    problems: readonly PolicyProblem[],
+    where: 'the policies' | 'TLS' | 'auth.verifiers' = 'the policies',
+  ) {
     super(`${problems.length} problems with ${where}`);
     this.problems = problems;
   }

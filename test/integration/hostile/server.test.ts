@@ -273,8 +273,7 @@ describe.each(['crm_support', 'postgres', 'crm_admin'] as const)('a hostile serv
     place.answer((connection) => writeAll(connection, bytes));
     const client = await place.login();
     client.client.send(s.query(`SELECT ${MARKER}`));
-    const ends =
-      unframed.test(what) || (governed ? !outlived.has(what) : unreadable.test(what));
+    const ends = unframed.test(what) || (governed ? !outlived.has(what) : unreadable.test(what));
     const how = ends ? await client.untilClosed() : await client.settled(50);
     const { frames } = cutFrames(client.received);
     expect(how).toBe(ends ? 'closed' : 'open');
