@@ -19,9 +19,6 @@ export type ChannelBinding =
   | { readonly kind: 'not-offered' }
   | { readonly kind: 'bound'; readonly endPoint: Buffer };
 
-/** Keys for the salt and count that the server names; undefined: there are none for these. */
-export type KeySource = (salt: Buffer, iterations: number) => ScramKeys | undefined | Promise<ScramKeys>;
-
 export class ScramClient {
   private readonly binding: ChannelBinding;
   private readonly nonce: string;
