@@ -9,7 +9,7 @@ import { converse, type Cut, describeStep, type Outcome, shape, type Step } from
 import { randomScript } from './grammar.js';
 import { exemptScripts, scripts } from './scripts.js';
 
-const SEEDS = Number(process.env['PGVEIL_SEEDS'] ?? 24);
+const SEEDS = Number(process.env['PGVEIL_SEEDS'] ?? 8);
 const FIRST = Number(process.env['PGVEIL_FIRST_SEED'] ?? 1);
 const users = ['postgres', 'crm_admin', 'crm_support'] as const;
 const cuts: readonly Cut[] = ['whole', 'messages', 'pieces'];

@@ -9,7 +9,7 @@ import { converse, type Cut, describeStep, type Outcome, shape, type Step } from
 import { randomScript } from './grammar.js';
 import { scripts } from './scripts.js';
 
-const SEEDS = Number(process.env['PGVEIL_SEEDS'] ?? 16);
+const SEEDS = Number(process.env['PGVEIL_SEEDS'] ?? 6);
 const FIRST = Number(process.env['PGVEIL_FIRST_SEED'] ?? 1001);
 const users = ['crm_support', 'crm_marketing'] as const;
 
