@@ -41,6 +41,7 @@ export class DatabaseCatalog {
   #confirmedAt = -Infinity;
   #begunAt = -Infinity;
   #failures = 0;
+  #loads = 0;
   #running: Promise<Catalog> | undefined;
   #waiting: { readonly load: Promise<Catalog>; begun: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -57,12 +58,21 @@ export class DatabaseCatalog {
     return performance.now() - this.#confirmedAt;
   }
 
+  /** A load is under way, or waits for its turn. */
+  get loading(): boolean {
+    return this.#loads > 0;
+  }
+
   /** Resolves to a snapshot whose load began after this call. */
   refresh(reason: RefreshReason): Promise<Catalog> {
     // A load that waits for its turn has not looked yet, so it serves this caller too; one that runs may have looked too early.
     if (this.#waiting?.begun === false) return this.#waiting.load;
     const before = this.#running;
-    const entry = { begun: false, load: this.#afterwards(before, reason, () => (entry.begun = true)) };
+    this.#loads += 1;
+    const load = this.#afterwards(before, reason, () => (entry.begun = true)).finally(
+      () => (this.#loads -= 1),
+    );
+    const entry = { begun: false, load };
     this.#waiting = entry;
     this.#running = entry.load;
     return entry.load;

@@ -30,7 +30,7 @@ export class CatalogSource {
     this.#options = options;
     this.#urlOf = databaseUrls(options.url);
     this.#interval = setInterval(() => {
-      for (const one of this.#databases.values()) one.refreshSoon('interval', 0);
+      for (const [name, one] of this.#databases) this.#keep(name, one);
     }, options.refreshMs);
     this.#interval.unref();
   }
@@ -100,6 +100,12 @@ export class CatalogSource {
     });
     this.#databases.set(name, made);
     return made;
+  }
+
+  /** A database that could not be read is remembered no longer than its next load has to wait: whoever needs it asks again. */
+  #keep(name: string, one: DatabaseCatalog): void {
+    if (one.current !== undefined) one.refreshSoon('interval', 0);
+    else if (!one.loading) this.#forget(name, one);
   }
 
   #forget(name: string, gone: DatabaseCatalog): void {

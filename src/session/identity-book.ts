@@ -22,6 +22,16 @@ export class IdentityBook {
     this.current = { ...this.current, encryption };
   }
 
+  /** Told at the end of a governed log-in, when the policy is bound to the database; it may be another than at its begin. */
+  grounded({ policy }: EnforceContext): void {
+    const { purpose } = this.current;
+    this.current = {
+      ...this.current,
+      legalBasis: purpose === undefined ? undefined : policy.purposes.get(purpose)?.legalBasis,
+      policy: this.ports.policyIdentity(),
+    };
+  }
+
   /** From here on statements run for these facts. */
   turn(session: SessionFacts, context: EnforceContext): void {
     this.current = this.of(session, context);

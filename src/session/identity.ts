@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SessionIdentity } from '../audit/types.js';
 import type { ClaimValues } from '../enforce/session-settings.js';
-import type { EnforceContext } from '../enforce/types.js';
 import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import type { SessionRule } from '../policy/types.js';
 import { encodeStartupPacket, type StartupMessage } from '../wire/startup.js';
@@ -114,12 +113,8 @@ export function admit(
   return { ok: true, rule, startup, negotiation, claims };
 }
 
-export function sessionIdentity(
-  who: Claimant,
-  { rule, claims }: Admitted,
-  context: EnforceContext | undefined,
-  ports: Ports,
-): SessionIdentity {
+/** The legal basis of its purpose is known once the policy is bound to the database (see IdentityBook.grounded). */
+export function sessionIdentity(who: Claimant, { rule, claims }: Admitted, ports: Ports): SessionIdentity {
   const purpose = rule.purpose ?? (claims.purpose === '' ? undefined : claims.purpose);
   const role = rule.role ?? (claims.role === '' ? undefined : claims.role);
   return {
@@ -133,7 +128,7 @@ export function sessionIdentity(
     exempt: rule.exempt,
     role,
     purpose,
-    legalBasis: purpose === undefined ? undefined : context?.policy.purposes.get(purpose)?.legalBasis,
+    legalBasis: undefined,
     policy: ports.policyIdentity(),
   };
 }

@@ -3,6 +3,7 @@
  * log-in, the probe of a governed session, then statements. It owns the two framers and what stands behind each; it
  * touches no sockets and ends nothing itself.
  */
+import type { EnforceContext } from '../enforce/types.js';
 import { encodeBackend } from '../wire/backend-message.js';
 import { Framer, type FrameSink, type Verdict } from '../wire/framer.js';
 import { frontendTypes } from '../wire/message-types.js';
@@ -50,6 +51,8 @@ export class MessageFlow {
   applicationName: string | undefined;
   /** Known where it had to be waited for. */
   private place: PlaceAnswer | undefined;
+  /** The catalog was asked for, and there it is, or there is none. */
+  private catalogMet = false;
   private ledger: RunLedger | undefined;
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
@@ -218,6 +221,7 @@ export class MessageFlow {
       this.to.fatal(place.code, placeMessage(place.code, this.to.identities.current.user));
       return 'stop';
     }
+    this.place = place;
     if (this.to.console !== undefined) return this.beginConsole(this.to.console);
     return this.to.rule.exempt ? this.beginExempt() : this.beginProbe();
   }
@@ -301,8 +305,26 @@ export class MessageFlow {
     );
   }
 
+  /**
+   * INVARIANT(proven-first): a catalog is read for a session whom the server has let in. Before, who names a database
+   * need not be anybody, and would have a connection opened to each that he names.
+   */
+  private meetCatalog(): 'hold' | undefined {
+    const { ports, identities } = this.to;
+    const met = (context: EnforceContext | undefined): void => {
+      this.catalogMet = true;
+      if (context !== undefined) identities.grounded(context);
+    };
+    const context = ports.contextFor(identities.current.database);
+    // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
+    if (context instanceof Promise) return this.upstreamHold.until(context, met, () => met(undefined));
+    met(context);
+    return undefined;
+  }
+
   /** The server's ReadyForQuery is kept back; the probe's own takes its place. */
   private beginProbe(): Verdict {
+    if (!this.catalogMet && this.meetCatalog() === 'hold') return 'hold';
     this.upstreamFramer.useTable(this.to.tables.probeBackend);
     this.upstreamSink = new ProbeBackend(
       (buffer) => this.to.toClient.add(buffer),

@@ -204,12 +204,12 @@ export class Session {
     });
   }
 
-  private connect({ who, admission, context, credentials, rest }: AdmittedLogin): void {
+  private connect({ who, admission, credentials, rest }: AdmittedLogin): void {
     if (this.phase !== 'connecting') {
       if (credentials !== undefined) wipe(credentials);
       return;
     }
-    const identity = sessionIdentity(who, admission, context, this.ports);
+    const identity = sessionIdentity(who, admission, this.ports);
     const identities = new IdentityBook(identity, this.ports);
     this.identities = identities;
     this.reports.identities = identities;

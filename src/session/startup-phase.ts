@@ -2,7 +2,6 @@
  * From a client's first bytes to the decision what becomes of it: a cancel request is relayed, a log-in is refused or
  * admitted by the policy. It opens no connection for the log-in and never sees a message of the server.
  */
-import type { EnforceContext } from '../enforce/types.js';
 import type { SessionErrorCode } from '../errors/catalog.js';
 import type { CancelRequest } from '../wire/startup.js';
 import type { LoginFailure } from './auth/client-exchange.js';
@@ -45,7 +44,7 @@ export interface StartupPorts {
   claimed(who: Claimant): void;
   /** The last packet is read, and what comes behind it waits for a connection to the server. */
   connecting(purpose: 'cancel' | 'log-in'): void;
-  /** Maybe in a later event, after `connecting`: a database that is met for the first time has its catalog loaded. */
+  /** Maybe in a later event, after `connecting`. */
   admitted(login: AdmittedLogin): void;
   /** The client proves itself to the proxy; its bytes come here again, as long as `reading`. */
   authenticating(): void;
@@ -77,8 +76,6 @@ interface ClaimedLogin {
 
 export interface AdmittedLogin extends ClaimedLogin {
   readonly admission: Admitted;
-  /** Undefined for exempt sessions, and where the catalog could not be loaded. */
-  readonly context: EnforceContext | undefined;
 }
 
 export class StartupPhase {
@@ -174,7 +171,7 @@ export class StartupPhase {
       return;
     }
     const { admission, ask } = claimed;
-    if (authentication === undefined) this.load(claimed);
+    if (authentication === undefined) this.admit(claimed);
     else if (admission.ok && needsNoServer(admission, this.to.ports)) {
       const told = admission.negotiation.accepted();
       if (told !== undefined) this.to.toClient(told);
@@ -198,7 +195,7 @@ export class StartupPhase {
     );
   }
 
-  /** INVARIANT(proven-first): until the client has proven itself, no connection is opened for it and no catalog read. */
+  /** INVARIANT(proven-first): until the client has proven itself to the proxy, no log-in is begun for it at the server. */
   private authenticate(port: AuthenticationPort, claimed: ClaimedLogin): void {
     const { to } = this;
     const { who, rest } = claimed;
@@ -212,7 +209,7 @@ export class StartupPhase {
         resumed: (work) => to.resumed(work),
         accepted: (credentials, behind) => {
           to.authenticated();
-          this.load({ ...claimed, credentials, rest: behind });
+          this.admit({ ...claimed, credentials, rest: behind });
         },
         rejected: (reason) => to.rejected(reason),
         malformed: (problem) => to.malformed(problem),
@@ -225,23 +222,13 @@ export class StartupPhase {
     this.authentication.begin();
   }
 
-  private load(claimed: ClaimedLogin): void {
-    const { ports } = this.to;
-    const { who, admission, credentials } = claimed;
-    if (!admission.ok) {
-      if (credentials !== undefined) wipe(credentials);
-      this.to.fatal(admission.code, admission.message);
+  private admit(claimed: ClaimedLogin): void {
+    const { admission, credentials } = claimed;
+    if (admission.ok) {
+      this.to.admitted({ ...claimed, admission });
       return;
     }
-    const context = admission.rule.exempt ? undefined : ports.contextFor(who.database);
-    if (context instanceof Promise)
-      // A catalog that cannot be loaded is no reason to refuse the log-in: statements are refused then.
-      context
-        .catch(() => undefined)
-        .then(
-          (loaded) => this.to.admitted({ ...claimed, admission, context: loaded }),
-          () => undefined,
-        );
-    else this.to.admitted({ ...claimed, admission, context });
+    if (credentials !== undefined) wipe(credentials);
+    this.to.fatal(admission.code, admission.message);
   }
 }

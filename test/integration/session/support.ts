@@ -1,6 +1,7 @@
 /** A listener with a planner and ports made for these tests, before a real server. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AuditPort,
   AuditTicket,
@@ -193,6 +194,8 @@ export interface Proxy extends Listener {
   readonly audit: RecordingAudit;
   readonly planner: TestPlanner;
   readonly ddl: string[];
+  /** The databases that a context was asked for. */
+  readonly asked: string[];
   readonly guardTrips: () => number;
   /** The reasons as the metrics count them. */
   readonly authFailures: string[];
@@ -218,6 +221,9 @@ export interface ProxyOptions {
   readonly encryption?: Ports['encryption'];
   readonly authentication?: Ports['authentication'];
   readonly places?: Places;
+  readonly purposes?: ReadonlyMap<string, { readonly legalBasis: string }>;
+  /** Absent: known at once. */
+  readonly lateCatalogMs?: number;
 }
 
 export async function startProxy(
@@ -227,6 +233,7 @@ export async function startProxy(
   const audit = new RecordingAudit();
   const planner = new TestPlanner();
   const ddl: string[] = [];
+  const asked: string[] = [];
   const authFailures: string[] = [];
   let trips = 0;
   const nothing = (): void => undefined;
@@ -261,13 +268,23 @@ export async function startProxy(
         if (user === 'crm_admin') return rule({ exempt: true, audit: 'connections' });
         return user === 'pgveil_catalog' ? undefined : rule({ role: 'support', purpose: 'support' });
       }),
-    contextFor: () =>
-      proxy.ready
-        ? ({
-            policy: { mode: proxy.mode, purposes: new Map(), roles: new Map(), allowedFunctions: new Set() },
-            catalog: { typesWithCode: new Map(), userCasts: [] },
-          } as unknown as EnforceContext)
-        : undefined,
+    contextFor: (database) => {
+      asked.push(database);
+      if (!proxy.ready) return undefined;
+      const context = {
+        policy: {
+          mode: proxy.mode,
+          purposes: options.purposes ?? new Map(),
+          roles: new Map(),
+          allowedFunctions: new Set(),
+        },
+        catalog: { typesWithCode: new Map(), userCasts: [] },
+      } as unknown as EnforceContext;
+      // A database that is met for the first time has its catalog loaded first.
+      return options.lateCatalogMs === undefined || asked.indexOf(database) < asked.length - 1
+        ? context
+        : sleep(options.lateCatalogMs, context);
+    },
     noteDdl: (database) => void ddl.push(database),
     refreshCatalog: () => {
       proxy.refreshes++;
@@ -282,6 +299,7 @@ export async function startProxy(
     audit,
     planner,
     ddl,
+    asked,
     guardTrips: () => trips,
     authFailures,
     refreshes: 0,

@@ -112,6 +112,21 @@ describe('CatalogSource', () => {
     expect(source.databases()).toEqual([]);
   });
 
+  it('forgets a database that it could not read, and asks for it no more', async () => {
+    start({ refreshMs: 100 });
+    const other = await createDatabase(18);
+    await other.query(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS false`);
+    await expect(source.open(database.name)).rejects.toMatchObject({ code: '55000' });
+    await until(() => source.databases().length === 0);
+    await sleep(250);
+    expect(reports.map((one) => one.result)).toEqual(['failed']);
+    await other.query(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS true`);
+    await other.drop();
+    await source.open(database.name);
+    await sleep(250);
+    expect(source.databases()).toEqual([database.name]);
+  });
+
   it('refuses a URL that is none, without repeating it', () => {
     start();
     expect(() => start({ url: 'host=db password=hunter2' })).toThrow(/^catalog\.url is not a URL/);
