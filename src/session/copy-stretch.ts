@@ -50,6 +50,11 @@ export class CopyStretch {
     this.syncs = 0;
   }
 
+  /** The server was asked, and the message behind which it was asked is still held. */
+  get asked(): boolean {
+    return this.asking === 'sent';
+  }
+
   /** No message is held any more. */
   release(): void {
     this.asking = 'no';

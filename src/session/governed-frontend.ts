@@ -140,6 +140,9 @@ export class GovernedFrontend implements FrameSink {
         throw new ProtocolViolation('a message that is not of COPY came while the server reads COPY data');
       return this.copy.message(messageType);
     }
+    // Behind the error of the COPY comes its ReadyForQuery, or the end of the session, which what is written now would cut
+    // off: a server that closes with bytes unread resets the connection.
+    if (this.copy.asked && state.answers.head?.kind === 'query') return 'hold';
     // ignore_till_sync in src/backend/tcop/postgres.c: nothing but Sync is read after an error.
     if (state.answers.skipping && messageType !== type.sync) return 'drop';
     if (this.to.limiter.busy && !state.copyIn) return this.waitForAnswers();
