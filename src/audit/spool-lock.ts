@@ -51,16 +51,25 @@ function livingHolder(path: string): number | undefined {
     // EPERM: it lives and belongs to someone else.
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined;
   }
-  return startTime(pid) === started ? pid : undefined;
+  // A zombie has ended and written its last; only its parent has not asked after it yet.
+  return startTime(pid) === started && !ENDED.includes(statOf(pid)[0] ?? '-') ? pid : undefined;
 }
 
-/** Field 22 of /proc/<pid>/stat (proc_pid_stat(5)); elsewhere the pid alone must do. */
+/** Zombie and dead (proc_pid_stat(5), field 3). */
+const ENDED = ['Z', 'X'];
+
+/** Field 22 of /proc/<pid>/stat; elsewhere the pid alone must do. */
 function startTime(pid: number): string {
+  return statOf(pid)[19] ?? '-';
+}
+
+/** The fields of /proc/<pid>/stat from the third on (proc_pid_stat(5)); none where there is no such file. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return '-';
+    return [];
   }
 }
 

@@ -129,6 +129,15 @@ async function asleep(statements: number): Promise<void> {
   });
 }
 
+/** Gone, or a zombie whose new parent has not asked after it yet (proc_pid_stat(5), field 3). */
+function hasEnded(pid: number): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return true;
+  }
+}
+
 /** The workers' process ids (proc(5), /proc/PID/task/TID/children). */
 function workerPids(): number[] {
   const pid = server.child.pid!;
@@ -393,18 +402,20 @@ describe('fewer workers than before', () => {
   it('adopt the spools of those that are no more: closed, shipped, chains whole', async () => {
     await prepare();
     await serve(2);
-    const all = await several(2, 'crm_support');
+    // More than one each, since a busy worker may be passed over.
+    const all = await several(6, 'crm_support');
     for (const one of all)
       void one.query('SELECT pg_catalog.pg_sleep(30), email FROM customers LIMIT 1').catch(() => undefined);
-    await asleep(2);
+    await asleep(6);
     const pids = workerPids();
     server.child.kill('SIGKILL');
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await server.finished;
+    await until('the end of the workers', () => pids.every(hasEnded));
     await serve(1);
     const interrupted = async (): Promise<ChainedEvent[]> =>
       (await events()).filter(({ status }) => status === 'Interrupted');
-    await until('the interrupted statements', async () => (await interrupted()).length === 2);
+    await until('the interrupted statements', async () => (await interrupted()).length === 6);
     expect(new Set((await interrupted()).map(({ unmapped }) => unmapped.instance)).size).toBe(2);
     expect(brokenChains(await events())).toEqual([]);
   });

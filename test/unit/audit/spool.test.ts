@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -240,6 +242,21 @@ describe('the spool', () => {
       await closed(open(directory));
       writeFileSync(join(directory, 'lock'), '1 -1\n');
       await closed(open(directory));
+    }));
+
+  it('takes over the lock of a process that has ended, though its parent has not asked after it', () =>
+    inTemporaryDirectory(async (directory) => {
+      // `sleep` takes the shell's place and asks after no children.
+      const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [printed] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(printed.toString());
+      const stat = (): string[] => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
+      await expect.poll(() => stat()[0]).toBe('Z');
+      writeFileSync(join(directory, 'lock'), `${pid} ${stat()[19]}\n`);
+      await closed(open(directory));
+      parent.kill();
     }));
 
   it('survives one event that cannot be built: it is told, the chain has no gap', () =>
