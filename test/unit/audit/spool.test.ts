@@ -246,8 +246,8 @@ describe('the spool', () => {
 
   it('takes over the lock of a process that has ended, though its parent has not asked after it', () =>
     inTemporaryDirectory(async (directory) => {
-      // `sleep` takes the shell's place and asks after no children.
-      const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
+      // The second `sleep` takes the shell's place before the first ends, and asks after no children.
+      const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const [printed] = (await once(parent.stdout, 'data')) as [Buffer];
