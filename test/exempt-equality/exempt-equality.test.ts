@@ -1,6 +1,6 @@
 /**
  * An exempt user gets PostgreSQL's bytes (DESIGN 1, transparency): each script gives the same output, byte for byte,
- * directly and through the proxy, in both audit modes, on both versions.
+ * directly and through the proxy, on both versions, on 18 in both audit modes.
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,11 @@ sessions:
 describe.each(postgresVersions)('on PostgreSQL %i, an exempt session', (version) => {
   let proxy: Proxy;
   let policies: string;
+  // The fast way of `audit: connections` reads nothing that depends on the version, so one is enough.
+  const users = [
+    ['postgres', 'postgres'],
+    ...(version === 18 ? [['equality_connections', 'equality'] as const] : []),
+  ] as const;
 
   beforeAll(async () => {
     policies = mkdtempSync(join(tmpdir(), 'pgveil-equality-'));
@@ -73,10 +78,7 @@ describe.each(postgresVersions)('on PostgreSQL %i, an exempt session', (version)
   }
 
   it.each(scripts)('gets the same bytes for %s', { timeout: 120_000 }, async (script) => {
-    for (const [user, password] of [
-      ['postgres', 'postgres'],
-      ['equality_connections', 'equality'],
-    ] as const) {
+    for (const [user, password] of users) {
       const direct = await output(script, proxy.db.port, user, password);
       const proxied = await output(script, proxy.app.ports.proxy, user, password);
       expect(direct.length).toBeGreaterThan(1000);

