@@ -4,6 +4,7 @@ import { decodeFrame, openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { backendTypes, frontendTypes } from '../wire/message-types.js';
 import { authentication } from '../wire/messages/authentication.js';
+import { ProtocolViolation } from '../wire/protocol-violation.js';
 import { errorField, errorResponse } from '../wire/messages/error-response.js';
 import { requireWellFormed } from '../wire/well-formed.js';
 import type { LogInNegotiation } from './negotiation.js';
@@ -11,17 +12,29 @@ import type { LogInNegotiation } from './negotiation.js';
 const server = backendTypes;
 /** AUTH_REQ_SASL in src/include/libpq/protocol.h. */
 const SASL = 10;
+/** AuthenticationOk and AuthenticationSASLFinal: the client has nothing to answer. */
+const NO_QUESTIONS = [0, 12];
 
-/** Passwords go through; whatever a client sends early waits until the session is ready. */
+/** What the log-in has come to, shared by both directions. */
+export interface LoginProgress {
+  /** The server has asked for a password, or for the next step towards it, and has no answer yet. */
+  asked: boolean;
+  authenticated: boolean;
+}
+
+/**
+ * Passwords go through; what a client sends early waits until the session is ready, unless the server wants to hear
+ * something first: then it takes nothing else (recv_password_packet in src/backend/libpq/auth.c).
+ */
 export class LoginFrontend implements FrameSink {
   private readonly forward: (buffer: Buffer) => void;
   private readonly terminate: () => void;
-  private readonly authenticated: () => boolean;
+  private readonly progress: LoginProgress;
 
-  constructor(forward: (buffer: Buffer) => void, terminate: () => void, authenticated: () => boolean) {
+  constructor(forward: (buffer: Buffer) => void, terminate: () => void, progress: LoginProgress) {
     this.forward = forward;
     this.terminate = terminate;
-    this.authenticated = authenticated;
+    this.progress = progress;
   }
 
   bytes(buffer: Buffer): void {
@@ -38,7 +51,15 @@ export class LoginFrontend implements FrameSink {
       this.terminate();
       return 'stop';
     }
-    return messageType === frontendTypes.password && !this.authenticated() ? 'pass' : 'hold';
+    const { asked, authenticated } = this.progress;
+    if (authenticated) return 'hold';
+    if (messageType === frontendTypes.password) {
+      this.progress.asked = false;
+      return 'pass';
+    }
+    // Held, it would wait for an answer that can only come behind it.
+    if (asked) throw new ProtocolViolation(`expected a password response, got message type ${messageType}`);
+    return 'hold';
   }
 }
 
@@ -46,6 +67,7 @@ export interface LoginEvents {
   /** The client would bind to the certificate that the server binds to. */
   bindsAlike(): boolean;
   forward(buffer: Buffer): void;
+  asked(): void;
   authenticated(): void;
   /** The BackendKeyData. */
   keyed(frame: Buffer): void;
@@ -96,6 +118,8 @@ export class LoginBackend implements FrameSink {
   }
 
   private own(messageType: number, frame: Buffer): Verdict {
+    if (messageType === server.authentication && !NO_QUESTIONS.includes(frame.readInt32BE(5)))
+      this.events.asked();
     if (messageType === server.authentication && frame.readInt32BE(5) === SASL) return [this.offered(frame)];
     // AuthenticationOk is code 0 (PostgreSQL manual, 54.7); the others are requests to the client.
     if (messageType === server.authentication && frame.readInt32BE(5) === 0) this.events.authenticated();

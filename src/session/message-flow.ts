@@ -16,7 +16,7 @@ import type { MessageFlowPorts } from './flow-ports.js';
 import type { FrontendPorts } from './frontend-ports.js';
 import { GovernedFrontend } from './governed-frontend.js';
 import { Hold } from './hold.js';
-import { LoginBackend, LoginFrontend } from './login.js';
+import { LoginBackend, LoginFrontend, type LoginProgress } from './login.js';
 import { terminateFrame } from './messages.js';
 import { type PlaceAnswer, placeMessage } from './places.js';
 import type { Pooler } from './ports.js';
@@ -44,7 +44,7 @@ export class MessageFlow {
   private upstreamSink: FrameSink;
   private readonly clientHold: Hold;
   private readonly upstreamHold: Hold;
-  private authenticated = false;
+  private readonly progress: LoginProgress = { asked: false, authenticated: false };
   /** Of the BackendKeyData; undefined: there was none. */
   private keyPid: number | undefined;
   /** As the server has reported since the log-in; undefined: nothing. */
@@ -88,11 +88,11 @@ export class MessageFlow {
     const forwardClient = (buffer: Buffer): void => to.toUpstream.add(buffer);
     const terminate = (): void => to.terminate();
     // Who has proven itself already has no more password to send: whatever comes now waits for the end of the log-in.
-    this.authenticated = to.proven !== undefined;
+    this.progress.authenticated = to.proven !== undefined;
     this.clientSink =
       this.isRaw && to.proven === undefined
         ? new RawFrontend(forwardClient, terminate)
-        : new LoginFrontend(forwardClient, terminate, () => this.authenticated);
+        : new LoginFrontend(forwardClient, terminate, this.progress);
     const login = this.beginLogin();
     this.upstreamSink = to.console === undefined ? login : new ConsoleLogin(login);
   }
@@ -101,7 +101,8 @@ export class MessageFlow {
     const { to } = this;
     const events = {
       forward: (buffer: Buffer) => to.toClient.add(buffer),
-      authenticated: () => (this.authenticated = true),
+      asked: () => (this.progress.asked = true),
+      authenticated: () => (this.progress.authenticated = true),
       keyed: (frame: Buffer) => (this.keyPid = keyedPid(frame)),
       rejected: (sqlstate: string) => {
         to.serverEnded();

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { encodeFrontend } from '../../../src/wire/frontend-message.js';
 import { errorField } from '../../../src/wire/messages/error-response.js';
 import { passwords } from '../../support/databases.js';
 import { type Proxy, startProxy } from '../../support/proxy.js';
@@ -24,6 +25,7 @@ const v3 = code(3, 0);
 const ssl = packet(code(1234, 5679));
 const gss = packet(code(1234, 5680));
 const cancel = (body: Buffer, length?: number): Buffer => packet(code(1234, 5678), body, length);
+const queried = encodeFrontend(s.query('SELECT 1'));
 
 /** In the place of the database's name, which is as long. */
 const NAME = 'the_database_name';
@@ -123,6 +125,11 @@ const rows: [string, string | Buffer | readonly (string | Buffer)[], string][] =
   ['protocol 4.0 of nothing', packet(code(4, 0)), '0A000 closed'],
   // The second is read as messages are, and its first byte is no message's type.
   ['two in one packet', Buffer.concat([packet(v3, who + '\0'), packet(v3, admin + '\0')]), '08P01 closed'],
+  // Held until the session is ready, it would wait for good: the server goes on with a password alone.
+  ['a Query behind it', Buffer.concat([packet(v3, who + '\0'), queried]), 'asks 08P01 closed'],
+  ['a Query in place of the password', [who + '\0', queried], 'asks 08P01 closed'],
+  ["a Query in place of an exempt user's password", [admin + '\0', queried], 'asks 08P01 closed'],
+  ['a Sync in place of the password', [who + '\0', encodeFrontend(s.sync)], 'asks 08P01 closed'],
   ['a cancel request', cancel(Buffer.concat([int32(1), int32(1)])), 'closed'],
   ['a cancel request twice', Buffer.concat(Array<Buffer>(2).fill(cancel(Buffer.alloc(8)))), 'closed'],
   ['a cancel request with a key of 256 bytes', cancel(Buffer.alloc(4 + 256)), 'closed'],
