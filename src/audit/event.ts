@@ -54,6 +54,8 @@ export interface EventParts {
   readonly plan: PlanFragments;
   /** A rule that stands in no plan: the refusal's. */
   readonly extraRule: string | undefined;
+  /** Members of `unmapped` that only this kind of event has. Never a name that every event has. */
+  readonly more?: Readonly<Record<string, Json>>;
 }
 
 export interface SessionFragments {
@@ -162,6 +164,7 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
     parts.extraRule === undefined || plan.rules.includes(parts.extraRule)
       ? plan.rulesText
       : canonicalJson([...plan.rules, parts.extraRule]);
+  const more = parts.more === undefined ? NO_MORE : moreFragments(parts.more);
   return [
     `{"action_id":${parts.actionId},"activity_id":${activity.id},"activity_name":${text.activityText}` +
       `,"actor":${session.actor},"category_uid":${CATEGORY_UID},"class_uid":${CLASS_UID},"database":${session.database}` +
@@ -173,11 +176,60 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
       `,"severity_id":${parts.severityId},"src_endpoint":${session.srcEndpoint},"status":${canonicalString(parts.status)}` +
       `,"status_code":${optional(parts.statusCode)},"status_detail":${optional(parts.statusDetail)}` +
       `,"status_id":${parts.statusId},"time":${parts.time},"type_uid":${CLASS_UID * 100 + activity.id}` +
-      `,"unmapped":{"columns":${plan.columns},"consent":${plan.consent},`,
-    `"instance":${source.instanceText},"legal_basis":${session.legalBasis},"prev":"`,
-    `","purpose":${session.purpose},"role":${session.role},"rows":${parts.rows ?? 'null'},"rules":${rules}` +
-      `,"subjects":null,"tables":${plan.tables},"tags":${tagsText(parts.tags)}}}`,
+      `,"unmapped":{${more.columns}"columns":${plan.columns},${more.consent}"consent":${plan.consent},${more.hash}`,
+    `${more.instance}"instance":${source.instanceText},${more.legal_basis}"legal_basis":${session.legalBasis},${more.prev}"prev":"`,
+    `",${more.purpose}"purpose":${session.purpose},${more.role}"role":${session.role},${more.rows}"rows":${parts.rows ?? 'null'}` +
+      `,${more.rules}"rules":${rules},${more.subjects}"subjects":null,${more.tables}"tables":${plan.tables}` +
+      `,${more.tags}"tags":${tagsText(parts.tags)}${more.end}}}`,
   ];
+}
+
+/** What stands in `unmapped` of every event, in canonical order. */
+const MEMBERS = [
+  'columns',
+  'consent',
+  'hash',
+  'instance',
+  'legal_basis',
+  'prev',
+  'purpose',
+  'role',
+  'rows',
+  'rules',
+  'subjects',
+  'tables',
+  'tags',
+] as const;
+
+/** Further members as text, by the member before which they stand. */
+type MoreFragments = Record<(typeof MEMBERS)[number] | 'end', string>;
+
+const NO_MORE: Readonly<MoreFragments> = moreFragments({});
+
+function moreFragments(more: Readonly<Record<string, Json>>): MoreFragments {
+  const found: MoreFragments = {
+    columns: '',
+    consent: '',
+    hash: '',
+    instance: '',
+    legal_basis: '',
+    prev: '',
+    purpose: '',
+    role: '',
+    rows: '',
+    rules: '',
+    subjects: '',
+    tables: '',
+    tags: '',
+    end: '',
+  };
+  for (const name of Object.keys(more).sort()) {
+    const member = `${canonicalString(name)}:${canonicalJson(more[name]!)}`;
+    const before = MEMBERS.find((each) => name < each);
+    if (before === undefined) found.end += `,${member}`;
+    else found[before] += `${member},`;
+  }
+  return found;
 }
 
 /** Rendered once per text, as long as it is remembered. */

@@ -2,7 +2,7 @@
  * Builds the events that belong to no statement: sessions opened and closed, failed log-ins, guard trips, policy loads.
  * Same draft, same fields as a statement's event, so that a reader needs one shape only.
  */
-import type { LifecycleEvent, SessionIdentity } from './types.js';
+import type { DropReason, LifecycleEvent, SessionIdentity } from './types.js';
 import { canonicalJson, canonicalString } from './canonical.js';
 import type { EventDraft } from './chain.js';
 import {
@@ -67,6 +67,37 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
         status: 'Failure',
         statusDetail: `masked column ${event.column} of table oid ${event.table} in a row description; connection cut`,
       };
+    case 'dropped':
+      return {
+        activity: { id: activity.other, name: 'Audit events dropped' },
+        session: ofItself(source),
+        severityId: severity.critical,
+        statusId: status.failure,
+        status: 'Failure',
+        statusDetail: `${event.events} audit events could be kept nowhere (${dropReason[event.reason]})`,
+        more: {
+          dropped: { events: event.events, since: event.since, until: event.until, reason: event.reason },
+        },
+      };
+    case 'recovered':
+      return {
+        activity: { id: activity.other, name: 'Audit spool recovered' },
+        session: ofItself(source),
+        severityId: event.damage.length > 0 ? severity.high : severity.medium,
+        statusId: event.damage.length > 0 ? status.failure : status.success,
+        status: event.damage.length > 0 ? 'Failure' : 'Success',
+        statusDetail:
+          `${event.tornBytes} bytes of an unfinished write cut, ${event.damage.length} damaged places, ` +
+          `${event.interrupted} statements without an outcome`,
+        more: {
+          recovered: {
+            torn_bytes: event.tornBytes,
+            // A disk that is broken all over must not make an event that nothing takes.
+            damage: event.damage.slice(0, MAX_DAMAGE).map((hole) => ({ ...hole })),
+            interrupted: event.interrupted,
+          },
+        },
+      };
     case 'policy-load':
       return {
         activity: { id: activity.other, name: 'Policy load' },
@@ -76,6 +107,7 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
         status: event.result === 'loaded' ? 'Success' : 'Failure',
         statusDetail:
           event.result === 'loaded' ? undefined : `last good policy kept; ${event.problems} problems found`,
+        ...(event.rules === undefined ? {} : { more: { policy_rules: event.rules } }),
       };
   }
 }
@@ -111,6 +143,23 @@ function failedLogin(event: Extract<LifecycleEvent, { kind: 'login-failed' }>): 
     actor: canonicalJson({ app_name: '', session: { uid: '' }, user: { name: event.user } }),
     database: databaseText(event.database),
     srcEndpoint: endpointText(event.client.address, event.client.port),
+  };
+}
+
+const MAX_DAMAGE = 100;
+
+const dropReason = {
+  disk: 'the disk of the spool failed',
+  limit: 'the spool was full',
+  bug: 'bug: they could not be built',
+} as const satisfies Record<DropReason, string>;
+
+/** What pgveil tells of itself. */
+function ofItself(source: EventSource): SessionFragments {
+  return {
+    ...noSession,
+    actor: canonicalJson({ app_name: 'pgveil', session: { uid: '' }, user: { name: 'pgveil' } }),
+    srcEndpoint: canonicalJson({ name: source.instance }),
   };
 }
 

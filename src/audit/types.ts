@@ -82,7 +82,33 @@ export type LifecycleEvent =
       readonly name: string;
       readonly version: string;
       readonly problems: number;
+      /** What the set says, rule by rule, without any constant or key: path → short text. With `loaded` only. */
+      readonly rules?: Readonly<Record<string, string>> | undefined;
+    }
+  | {
+      /** Events that were kept nowhere: the spool took none and the memory for those that wait was used up. */
+      readonly kind: 'dropped';
+      readonly events: number;
+      /** Of the first and of the last of them, in ms since 1970. */
+      readonly since: number;
+      readonly until: number;
+      readonly reason: DropReason;
+    }
+  | {
+      /** What was found and cut when the spool was opened behind a crash or damage. */
+      readonly kind: 'recovered';
+      readonly tornBytes: number;
+      readonly damage: readonly {
+        readonly segment: number;
+        readonly offset: number;
+        readonly bytes: number;
+      }[];
+      /** Statements without an outcome, which are recorded as interrupted. */
+      readonly interrupted: number;
     };
+
+/** `disk`: it failed; `limit`: audit.spool_limits.bytes was reached; `bug`: the event could not be built. */
+export type DropReason = 'disk' | 'limit' | 'bug';
 
 export interface AuditPort {
   /** Before the statement goes upstream. */

@@ -4,7 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, type Json } from '../../../src/audit/canonical.js';
 import { CHAIN_START, seal } from '../../../src/audit/chain.js';
-import { eventSource, INTERRUPTED, statementEvent } from '../../../src/audit/event.js';
+import {
+  eventDraft,
+  eventSource,
+  fragmentsOfSession,
+  INTERRUPTED,
+  NO_PLAN,
+  statementEvent,
+  textWithActivity,
+  type EventParts,
+} from '../../../src/audit/event.js';
 import { lifecycleEvent } from '../../../src/audit/lifecycle-event.js';
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import type { LifecycleEvent, StatementOutcome, StatementRecord } from '../../../src/audit/types.js';
@@ -43,7 +52,33 @@ const lifecycles: readonly LifecycleEvent[] = [
   { kind: 'guard-trip', session, table: 16401, column: 3 },
   { kind: 'policy-load', result: 'loaded', name: 'crm', version: 'v2', problems: 0 },
   { kind: 'policy-load', result: 'kept-last-good', name: 'crm', version: 'v1', problems: 2 },
+  {
+    kind: 'policy-load',
+    result: 'loaded',
+    name: 'crm',
+    version: 'v3',
+    problems: 0,
+    rules: { 'roles.support.masks.contact.email': 'email_partial', '10': 'b', '9': 'a\u2028"' },
+  },
 ];
+
+const eventParts: EventParts = {
+  uid: 'u',
+  time: 5,
+  actionId: 1,
+  text: textWithActivity({ id: 99, name: 'Other' }),
+  severityId: 1,
+  statusId: 1,
+  status: 'Success',
+  statusCode: undefined,
+  statusDetail: undefined,
+  durationMs: 0,
+  rows: undefined,
+  tags: {},
+  session: fragmentsOfSession(session),
+  plan: NO_PLAN,
+  extraRule: undefined,
+};
 
 const texts: readonly (readonly [string, string])[] = [
   ['a rewritten statement', sealedText(statement(), success)],
@@ -74,6 +109,28 @@ describe('canonical JSON', () => {
 
   it.each(texts)('is what %s is written in', (_, text) => {
     expect(text).toBe(serialize(JSON.parse(text)));
+  });
+});
+
+describe('a member that only one kind of event has', () => {
+  const common = Object.keys(event(statement(), success).unmapped);
+  const anyName = fc
+    .oneof(fc.string(), fc.constantFrom('alert', 'checkpoint', 'dropped', 'policy_rules', 'prew', 'zone'))
+    .filter((name) => !common.includes(name) && name !== '__proto__');
+
+  it('stands at its place in the canonical order, whatever its name, and its hash holds', () => {
+    fc.assert(
+      fc.property(fc.dictionary(anyName, fc.jsonValue(), { maxKeys: 5 }), (more) => {
+        const draft = eventDraft(source, { ...eventParts, more: more as Record<string, Json> });
+        const { json, hash } = seal(draft, 1, CHAIN_START);
+        const parsed = JSON.parse(json) as { unmapped: { hash?: string } };
+        expect(json).toBe(serialize(parsed));
+        expect(parsed.unmapped).toMatchObject(JSON.parse(JSON.stringify(more)) as object);
+        delete parsed.unmapped.hash;
+        expect(hash).toBe(createHash('sha256').update(serialize(parsed)!).digest('hex'));
+      }),
+      { numRuns: 50 },
+    );
   });
 });
 
@@ -185,10 +242,12 @@ describe('an audit event', () => {
     });
   });
 
-  it('has the same fields whatever it is about', () => {
+  it('has the same fields whatever it is about, beside those of its own kind', () => {
+    const ofOneKind = ['policy_rules'];
     const shapes = texts.map(([, text]) => {
       const parsed = JSON.parse(text) as AuditEvent;
-      return [Object.keys(parsed), Object.keys(parsed.unmapped), Object.keys(parsed.metadata)];
+      const unmapped = Object.keys(parsed.unmapped).filter((name) => !ofOneKind.includes(name));
+      return [Object.keys(parsed), unmapped, Object.keys(parsed.metadata)];
     });
     for (const shape of shapes) expect(shape).toEqual(shapes[0]);
   });
