@@ -54,6 +54,7 @@ export interface EventParts {
   readonly plan: PlanFragments;
   /** A rule that stands in no plan: the refusal's. */
   readonly extraRule: string | undefined;
+  readonly subjects?: StatementOutcome['subjects'];
   /** Members of `unmapped` that only this kind of event has. Never a name that every event has. */
   readonly more?: Readonly<Record<string, Json>>;
 }
@@ -75,6 +76,7 @@ export interface PlanFragments {
   readonly consent: string;
   readonly rules: readonly string[];
   readonly rulesText: string;
+  readonly subjectTables: string;
   readonly tables: string;
 }
 
@@ -100,6 +102,7 @@ export const NO_PLAN: PlanFragments = {
   consent: 'null',
   rules: [],
   rulesText: '[]',
+  subjectTables: '[]',
   tables: '[]',
 };
 
@@ -153,6 +156,7 @@ export function statementEvent(
     session: fragmentsOfSession(record.session),
     plan: record.facts === undefined ? NO_PLAN : fragmentsOfPlan(record.facts),
     extraRule: outcome.refusal?.rule,
+    subjects: outcome.subjects,
   });
 }
 
@@ -179,7 +183,8 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
       `,"unmapped":{${more.columns}"columns":${plan.columns},${more.consent}"consent":${plan.consent},${more.hash}`,
     `${more.instance}"instance":${source.instanceText},${more.legal_basis}"legal_basis":${session.legalBasis},${more.prev}"prev":"`,
     `",${more.purpose}"purpose":${session.purpose},${more.role}"role":${session.role},${more.rows}"rows":${parts.rows ?? 'null'}` +
-      `,${more.rules}"rules":${rules},${more.subjects}"subjects":null,${more.tables}"tables":${plan.tables}` +
+      `,${more.rules}"rules":${rules},${more.subject_tables}"subject_tables":${plan.subjectTables}` +
+      `,${more.subjects}"subjects":${subjectsText(parts.subjects)},${more.tables}"tables":${plan.tables}` +
       `,${more.tags}"tags":${tagsText(parts.tags)}${more.end}}}`,
   ];
 }
@@ -196,6 +201,7 @@ const MEMBERS = [
   'role',
   'rows',
   'rules',
+  'subject_tables',
   'subjects',
   'tables',
   'tags',
@@ -218,6 +224,7 @@ function moreFragments(more: Readonly<Record<string, Json>>): MoreFragments {
     role: '',
     rows: '',
     rules: '',
+    subject_tables: '',
     subjects: '',
     tables: '',
     tags: '',
@@ -297,11 +304,19 @@ function fragmentsOfPlan(facts: PlanFacts): PlanFragments {
       consent: facts.consent === undefined ? 'null' : canonicalJson({ ...facts.consent }),
       rules: facts.rules,
       rulesText: canonicalJson(facts.rules),
+      subjectTables: canonicalJson(facts.subjectTables ?? []),
       tables: canonicalJson(facts.tables),
     };
     planFragments.set(facts, fragments);
   }
   return fragments;
+}
+
+/** HMACs hold nothing that JSON escapes. */
+function subjectsText(subjects: StatementOutcome['subjects']): string {
+  if (subjects === undefined) return 'null';
+  const { hmacs, truncated } = subjects;
+  return `{"hmacs":[${hmacs.length === 0 ? '' : `"${hmacs.join('","')}"`}],"truncated":${truncated}}`;
 }
 
 /** Most statements carry none. */

@@ -92,7 +92,9 @@ export interface AuditEvent {
     readonly role: string | null;
     readonly rows: number | null;
     readonly rules: readonly string[];
-    readonly subjects: null;
+    /** Tables and views with data of data subjects that it reached, whether or not their keys were shown. */
+    readonly subject_tables: readonly string[];
+    readonly subjects: { readonly hmacs: readonly string[]; readonly truncated: boolean } | null;
     readonly tables: readonly string[];
     readonly tags: Readonly<Record<string, string>>;
   };

@@ -45,6 +45,19 @@ export interface StatementOutcome {
   readonly sqlstate: string | undefined;
   readonly refusal: Refusal | undefined;
   readonly durationMs: number;
+  /** Undefined: the rows that it returned, if any, cannot be attributed to data subjects. */
+  readonly subjects?: SubjectsShown | undefined;
+}
+
+/** Whose data a result carried: the keyed HMACs (subject-hmac.ts) of the keys that stood in its rows. */
+export interface SubjectsShown {
+  /** Distinct, in the order of the rows; empty: no row came. */
+  readonly hmacs: readonly string[];
+  /**
+   * The list is not complete: it has reached its limit, or the rows also carry data of subjects whose keys do not stand
+   * in them (a join without the other side's key), so anybody's may be among it.
+   */
+  readonly truncated: boolean;
 }
 
 /** Opaque to the session; carried from intent to outcome. */

@@ -136,6 +136,8 @@ export interface PlanFacts {
   /** `schema.table.column` → how it was shown. Only columns of protected relations that the statement reads. */
   readonly columns: Readonly<Record<string, 'clear' | 'masked' | 'denied'>>;
   readonly maskedLabels: readonly string[];
+  /** Those of `tables` whose rows are data subjects' data. */
+  readonly subjectTables?: readonly string[];
   readonly rules: readonly string[];
   readonly outputs: readonly OutputExposure[] | undefined;
   /** It cannot return a row. */
