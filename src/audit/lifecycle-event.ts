@@ -98,6 +98,12 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
           },
         },
       };
+    case 'checkpoint':
+      return {
+        activity: { id: activity.other, name: 'Audit checkpoint' },
+        session: ofItself(source),
+        more: { checkpoint: event.checkpoint },
+      };
     case 'policy-load':
       return {
         activity: { id: activity.other, name: 'Policy load' },

@@ -99,6 +99,11 @@ export class Spool {
     return this.#options.directory;
   }
 
+  /** Of the newest event written. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
   /** Events appended since the process started. */
   get events(): number {
     return this.#events;
@@ -257,7 +262,8 @@ export class Spool {
         records.add({ kind: recordKind.intent, uid, sequence: 0, time, json: content.json() });
       } else {
         // INVARIANT(audit-sequence): assigned here alone, in the order of the file, without gaps.
-        this.#prev = records.addEvent(uid, time, content.draft(), this.#sequence + 1, this.#prev);
+        const link = { sequence: this.#sequence + 1, prev: this.#prev };
+        this.#prev = records.addEvent(uid, time, content.draft(link), link.sequence, link.prev);
         this.#sequence++;
       }
       return true;

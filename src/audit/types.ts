@@ -1,4 +1,5 @@
 /** The audit port: what the session tells, and what it may wait for. */
+import type { Checkpoint } from './checkpoint.js';
 import type { PlanFacts, Refusal } from '../enforce/types.js';
 
 export interface SessionIdentity {
@@ -118,7 +119,8 @@ export type LifecycleEvent =
       }[];
       /** Statements without an outcome, which are recorded as interrupted. */
       readonly interrupted: number;
-    };
+    }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint };
 
 /** `disk`: it failed; `limit`: audit.spool_limits.bytes was reached; `bug`: the event could not be built. */
 export type DropReason = 'disk' | 'limit' | 'bug';
