@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { fromBytes } from '../sql/byte-string.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
-import { auditText, shapeId } from '../sql/shape.js';
+import { type StatementShape, statementShape } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
 import type { LexedText, ParseOutcome, SqlLimits, SqlProblem } from '../sql/types.js';
 import { createDescriber } from './describe.js';
@@ -26,10 +26,8 @@ export interface PlannerOptions {
   readonly cacheEntries?: number;
 }
 
-interface ShapeEntry {
+interface ShapeEntry extends StatementShape {
   readonly parts: readonly ShapePart[];
-  readonly auditText: string;
-  readonly shapeId: string;
 }
 
 /** Texts beyond this length are planned each time: they would fill the cache and are rarely sent twice. */
@@ -77,8 +75,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
       const fresh: QueryPlan = {
         plans: result.plans,
         text,
-        auditText: auditText(lexed),
-        shapeId: shapeId(lexed),
+        ...statementShape(lexed),
         tags,
         cache: 'miss',
         epoch,

@@ -1,6 +1,6 @@
 /** The plan for a text that the lexer or the parser refused. */
 import { byteStringToText, sliceBytes } from '../sql/byte-string.js';
-import { auditText, shapeId } from '../sql/shape.js';
+import { statementShape } from '../sql/shape.js';
 import type { ByteString, LexedText, SqlProblem } from '../sql/types.js';
 import { emptyFacts } from './empty-facts.js';
 import { forbiddenFields } from './forbidden-fields.js';
@@ -72,8 +72,7 @@ export function problemPlan(
   const refusal: Refusal = position === undefined ? words : { ...words, position };
   return {
     plans: [refusedText(refusal, session, context)],
-    auditText: lexed === undefined ? '<not understood>' : auditText(lexed),
-    shapeId: lexed === undefined ? '' : shapeId(lexed),
+    ...(lexed === undefined ? { auditText: '<not understood>', shapeId: '' } : statementShape(lexed)),
     tags: {},
     cache: 'miss',
     epoch,

@@ -1,34 +1,27 @@
 /**
- * A statement without its literals, for people and for the audit log. It knows tokens, no meaning.
+ * A statement without its literals, for people and for the audit log, and the id that statements of one shape share.
  */
 import { createHash } from 'node:crypto';
-import { byteStringToText } from './byte-string.js';
-import type { ByteString, LexedText, TokenKind } from './types.js';
+import { hideClientWords } from './client-words.js';
+import { collapseLists } from './collapse-lists.js';
+import { piecesOf } from './pieces.js';
+import type { LexedText } from './types.js';
 
-const literals: ReadonlySet<TokenKind> = new Set<TokenKind>([
-  'string',
-  'bit-string',
-  'integer',
-  'big-integer',
-  'decimal',
-]);
-
-/** The text with `?` for each literal, one blank for each run of white space and comments, else as written. */
-export function auditText(lexed: LexedText): string {
-  const { text, tokens } = lexed;
-  let audit = '';
-  let from = tokens.length > 0 ? tokens.start(0) : 0;
-  for (let index = 0; index < tokens.length; index += 1) {
-    const start = tokens.start(index);
-    const end = tokens.end(index);
-    if (start > from) audit += ' ';
-    audit += literals.has(tokens.kind(index)) ? '?' : text.slice(start, end);
-    from = end;
-  }
-  return byteStringToText(audit as ByteString);
+export interface StatementShape {
+  /** `?` for each literal and each other word that is a client's data, one blank for each run of white space and comments. */
+  readonly auditText: string;
+  /**
+   * 32 hexadecimal digits, equal for texts that differ in literals, parameters, their number in a list, the case of words,
+   * white space and comments only.
+   */
+  readonly shapeId: string;
 }
 
-/** Names a shape: equal for texts that differ in literals, white space and comments only. 32 hexadecimal digits. */
-export function shapeId(lexed: LexedText): string {
-  return createHash('sha256').update(lexed.shape, 'latin1').digest('hex').slice(0, 32);
+export function statementShape(lexed: LexedText): StatementShape {
+  const pieces = collapseLists(hideClientWords(piecesOf(lexed)));
+  let auditText = '';
+  for (const { gap, shown } of pieces) auditText += gap && auditText !== '' ? ` ${shown}` : shown;
+  let folded = pieces.map((piece) => piece.folded).join(' ');
+  while (folded.endsWith(';')) folded = folded.slice(0, -1).trimEnd();
+  return { auditText, shapeId: createHash('sha256').update(folded, 'latin1').digest('hex').slice(0, 32) };
 }
