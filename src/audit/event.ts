@@ -5,7 +5,7 @@
  * Never a row's value, never a literal: the only free text is the audit text, whose literals the lexer has removed.
  */
 import { isIP } from 'node:net';
-import type { PlanFacts } from '../enforce/types.js';
+import type { PlanFacts, Refusal } from '../enforce/types.js';
 import type { SessionIdentity, StatementOutcome, StatementRecord } from './types.js';
 import { canonicalJson, canonicalString, type Json } from './canonical.js';
 import type { EventDraft } from './chain.js';
@@ -66,6 +66,7 @@ export interface SessionFragments {
   readonly srcEndpoint: string;
   readonly policy: string;
   readonly correlationUid: string;
+  readonly exempt: boolean;
   readonly legalBasis: string;
   readonly purpose: string;
   readonly role: string;
@@ -157,7 +158,13 @@ export function statementEvent(
     plan: record.facts === undefined ? NO_PLAN : fragmentsOfPlan(record.facts),
     extraRule: outcome.refusal?.rule,
     subjects: outcome.subjects,
+    ...(outcome.refusal === undefined ? {} : { more: { refusal: refusalFacts(outcome.refusal) } }),
   });
+}
+
+/** Which rule refused, and the reason by a name that stays the same, where the detail is a sentence with names. */
+function refusalFacts({ code, rule }: Refusal): Json {
+  return { code, rule };
 }
 
 /** Joins the parts in canonical key order; test/unit/audit/event.test.ts compares with `canonicalize`. */
@@ -180,7 +187,8 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
       `,"severity_id":${parts.severityId},"src_endpoint":${session.srcEndpoint},"status":${canonicalString(parts.status)}` +
       `,"status_code":${optional(parts.statusCode)},"status_detail":${optional(parts.statusDetail)}` +
       `,"status_id":${parts.statusId},"time":${parts.time},"type_uid":${CLASS_UID * 100 + activity.id}` +
-      `,"unmapped":{${more.columns}"columns":${plan.columns},${more.consent}"consent":${plan.consent},${more.hash}`,
+      `,"unmapped":{${more.columns}"columns":${plan.columns},${more.consent}"consent":${plan.consent},` +
+      `${more.exempt}"exempt":${session.exempt},${more.hash}`,
     `${more.instance}"instance":${source.instanceText},${more.legal_basis}"legal_basis":${session.legalBasis},${more.prev}"prev":"`,
     `",${more.purpose}"purpose":${session.purpose},${more.role}"role":${session.role},${more.rows}"rows":${parts.rows ?? 'null'}` +
       `,${more.rules}"rules":${rules},${more.subject_tables}"subject_tables":${plan.subjectTables}` +
@@ -193,6 +201,7 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
 const MEMBERS = [
   'columns',
   'consent',
+  'exempt',
   'hash',
   'instance',
   'legal_basis',
@@ -216,6 +225,7 @@ function moreFragments(more: Readonly<Record<string, Json>>): MoreFragments {
   const found: MoreFragments = {
     columns: '',
     consent: '',
+    exempt: '',
     hash: '',
     instance: '',
     legal_basis: '',
@@ -290,6 +300,7 @@ function renderSession(session: SessionIdentity): SessionFragments {
     srcEndpoint: endpointText(session.client.address, session.client.port),
     policy: canonicalJson({ name: session.policy.name, version: session.policy.version }),
     correlationUid: canonicalString(session.id),
+    exempt: session.exempt,
     legalBasis: optional(session.legalBasis),
     purpose: optional(session.purpose),
     role: optional(session.role),

@@ -189,6 +189,7 @@ const noSession: SessionFragments = {
   srcEndpoint: canonicalJson({ name: 'pgveil' }),
   policy: canonicalJson({ name: '', version: '' }),
   correlationUid: canonicalString(''),
+  exempt: false,
   legalBasis: 'null',
   purpose: 'null',
   role: 'null',

@@ -84,6 +84,8 @@ export interface AuditEvent {
   readonly unmapped: {
     readonly columns: Readonly<Record<string, 'clear' | 'masked' | 'denied'>>;
     readonly consent: { readonly purpose: string; readonly source: string } | null;
+    /** The policy does not govern the session: what it read is not known (tables and columns are empty). */
+    readonly exempt: boolean;
     readonly hash: string;
     readonly instance: string;
     readonly legal_basis: string | null;

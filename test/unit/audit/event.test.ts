@@ -89,6 +89,17 @@ const texts: readonly (readonly [string, string])[] = [
   ],
   ['an interrupted statement', sealedText(statement(), INTERRUPTED)],
   [
+    'a statement whose rows carried subjects',
+    sealedText(statement(), {
+      ...success,
+      subjects: { hmacs: ['-_abcdefghijklmnopqrst', 'A'], truncated: true },
+    }),
+  ],
+  [
+    'a statement that could have shown subjects and returned no row',
+    sealedText(statement(), { ...success, subjects: { hmacs: [], truncated: false } }),
+  ],
+  [
     'text that no JSON may carry as it is',
     sealedText(statement({ auditText: 'a\u0000\ud800"\\\u007f\u2029' }), success),
   ],
@@ -180,6 +191,7 @@ describe('an audit event', () => {
       unmapped: {
         columns: facts.columns,
         consent: facts.consent,
+        exempt: false,
         hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
         instance: 'test-1',
         legal_basis: 'consent',
@@ -188,6 +200,7 @@ describe('an audit event', () => {
         role: 'marketing',
         rows: 3,
         rules: facts.rules,
+        subject_tables: ['public.customers'],
         subjects: null,
         tables: facts.tables,
         tags: statement().tags,
@@ -232,6 +245,7 @@ describe('an audit event', () => {
       status_detail: refusal.message,
     });
     expect(built.unmapped.rules).toEqual([...facts.rules, refusal.rule]);
+    expect(built.unmapped).toMatchObject({ refusal: { code: 'column-denied', rule: refusal.rule } });
   });
 
   it('of an interrupted statement claims no rows', () => {
@@ -243,7 +257,7 @@ describe('an audit event', () => {
   });
 
   it('has the same fields whatever it is about, beside those of its own kind', () => {
-    const ofOneKind = ['policy_rules'];
+    const ofOneKind = ['policy_rules', 'refusal'];
     const shapes = texts.map(([, text]) => {
       const parsed = JSON.parse(text) as AuditEvent;
       const unmapped = Object.keys(parsed.unmapped).filter((name) => !ofOneKind.includes(name));
