@@ -8,7 +8,7 @@ export class PolicyError extends Error {
 
   constructor(
     problems: readonly PolicyProblem[],
-    where: 'the policies' | 'TLS' | 'auth.verifiers' = 'the policies',
+    where: 'the policies' | 'TLS' | 'auth.verifiers' | 'audit.checkpoints' = 'the policies',
   ) {
     super(`${problems.length} problems with ${where}`);
     this.problems = problems;

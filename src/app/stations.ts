@@ -26,6 +26,7 @@ import type { MetricSamples } from './console-stats.js';
 import { openAuthentication } from './authentication.js';
 import { tellAuthentication } from './tell-authentication.js';
 import { createBinder } from './binder.js';
+import { loadCheckpointKey } from './checkpoint-key.js';
 import { tellCertificates } from './certificate-dates.js';
 import { EncryptionKeeper, loadEncryption } from './encryption.js';
 import { openListener } from './open-listener.js';
@@ -270,17 +271,23 @@ export async function startStations(config: Config, options: StationOptions): Pr
   }
 }
 
-function startAudit(
+async function startAudit(
   config: Config,
   { worker, version, logger }: StationOptions,
   directory = spoolOf(config.audit.spool, worker),
 ): Promise<AuditLog> {
-  const { redis, stream, durability } = config.audit;
+  const { redis, stream, durability, checkpoints } = config.audit;
+  const signer = loadCheckpointKey(config);
+  if (!signer.ok) throw new PolicyError(signer.problems, 'audit.checkpoints');
+  const { key } = signer;
   return openAuditLog({
     spoolDirectory: directory,
     durability,
     version,
     ...(redis === undefined ? {} : { redis: { url: redis, stream } }),
+    ...(key === undefined || checkpoints === undefined
+      ? {}
+      : { checkpoints: { key, everyMs: checkpoints.every } }),
     onState: ({ level, message }) => {
       logger[level]({}, `audit: ${message}`);
     },

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditPort, AuditTicket, LifecycleEvent, StatementOutcome, StatementRecord } from './types.js';
 import type { EventDraft } from './chain.js';
+import { CheckpointWriter, type CheckpointOptions } from './checkpoint-writer.js';
 import { eventSource, INTERRUPTED, statementEvent } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
 import { Shipper } from './redis.js';
@@ -23,6 +24,8 @@ export interface AuditLogOptions {
   readonly segmentBytes?: number;
   readonly maxQueued?: number;
   readonly retainSegments?: number;
+  /** Absent: the chains are not signed. */
+  readonly checkpoints?: CheckpointOptions;
   /** For the log; texts without values. */
   readonly onState?: (change: AuditStateChange) => void;
 }
@@ -102,6 +105,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   }
 
   await closeInterrupted(spool, tell);
+  const checkpoints =
+    options.checkpoints === undefined ? undefined : new CheckpointWriter(spool, source, options.checkpoints);
   if (options.redis !== undefined) {
     shipper = new Shipper({
       ...options.redis,
@@ -176,6 +181,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
 
     async close(deadlineMs = 5_000) {
       const until = Date.now() + deadlineMs;
+      checkpoints?.close();
       try {
         await spool.drainWithin(deadlineMs);
       } finally {

@@ -5,6 +5,7 @@ import { suggest } from '../policy/suggest.js';
 import type { PolicyProblem } from '../policy/types.js';
 import { schemaProblems } from '../policy/yaml/schema-problems.js';
 import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml/source.js';
+import { PEM } from './checkpoints-schema.js';
 import { environmentName, settingPaths } from './keys.js';
 import { configSchema, type Config } from './schema.js';
 
@@ -211,7 +212,8 @@ export function configFacts(config: Config, origins: Origins | undefined): Confi
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return [];
     const name = path.join('.');
     const origin = origins === undefined ? 'unknown' : (origins.get(name) ?? 'default');
-    return [{ name, value: hideUrlSecrets(String(value)), origin }];
+    const shown = String(value).startsWith(PEM) ? '***' : hideUrlSecrets(String(value));
+    return [{ name, value: shown, origin }];
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { authSchema } from './auth-schema.js';
+import { checkpointsSchema } from './checkpoints-schema.js';
 import { listenTlsSchema, upstreamTlsSchema } from './tls-schema.js';
 import { parseByteSize, parseDuration } from './units.js';
 
@@ -73,6 +74,7 @@ export const configSchema = z.strictObject({
       stream: z.string().min(1).default('pgveil:audit'),
       spool: z.string().min(1).default('./var/audit'),
       durability: z.enum(['strict', 'relaxed']).default('strict'),
+      checkpoints: checkpointsSchema.optional(),
     })
     .prefault({}),
   admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(9188) }).prefault({}),

@@ -1,6 +1,7 @@
 /** Everything that `pgveil check` looks at, in the order it is reported. */
 import { verifierProblems } from '../../app/authentication.js';
 import { authenticationWarnings, type ConfigWarning } from '../../app/authentication-warnings.js';
+import { loadCheckpointKey } from '../../app/checkpoint-key.js';
 import { loadEncryption } from '../../app/encryption.js';
 import { overdueReviews } from '../../app/reviews.js';
 import type { Config } from '../../config/schema.js';
@@ -14,8 +15,10 @@ export async function findProblems(config: Config, offline: boolean): Promise<Po
   const loaded = loadPolicies(config.policies);
   if (!loaded.ok) return [...loaded.problems];
   const encryption = loadEncryption(config);
+  const signer = loadCheckpointKey(config);
   const problems = [
     ...(encryption.ok ? encryption.warnings : encryption.problems),
+    ...(signer.ok ? [] : signer.problems),
     ...(await verifierProblems(config, offline)),
     ...authenticationWarnings(config).map(asProblem),
     ...loaded.warnings,
