@@ -284,7 +284,7 @@ async function startAudit(
     spoolDirectory: directory,
     durability,
     version,
-    ...(redis === undefined ? {} : { redis: { url: redis, stream } }),
+    ...(redis === undefined ? {} : { redis: { target: redis, stream } }),
     ...(key === undefined || checkpoints === undefined
       ? {}
       : { checkpoints: { key, everyMs: checkpoints.every } }),

@@ -9,6 +9,7 @@ import { CheckpointWriter, type CheckpointOptions } from './checkpoint-writer.js
 import { eventSource, INTERRUPTED, statementEvent } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
 import { Shipper } from './redis.js';
+import type { RedisTarget } from './redis-target.js';
 import { Spool } from './spool.js';
 import type { AppendEntry } from './spool-entry.js';
 
@@ -20,7 +21,7 @@ export interface AuditLogOptions {
   /** Names the chain; absent: a name that stays with the spool directory. */
   readonly instance?: string;
   /** Absent: the spool alone is the log, and nothing of it is ever deleted. */
-  readonly redis?: { readonly url: string; readonly stream: string };
+  readonly redis?: { readonly target: RedisTarget; readonly stream: string };
   readonly segmentBytes?: number;
   readonly maxQueued?: number;
   readonly retainSegments?: number;

@@ -1,9 +1,9 @@
 /** Reads the audit stream as it grows, for `pgveil audit tail`. */
-import type { Redis } from 'ioredis';
-import { connectRedis, describeRedisError } from './redis-connection.js';
+import { connectRedis, describeRedisError, type RedisClient } from './redis-connection.js';
+import type { RedisTarget } from './redis-target.js';
 
 export interface ReadStreamOptions {
-  readonly url: string;
+  readonly target: RedisTarget;
   readonly stream: string;
   readonly from: string;
   readonly signal: AbortSignal;
@@ -15,7 +15,7 @@ export async function readStream(
   options: ReadStreamOptions,
   onEntry: (id: string, fields: ReadonlyMap<string, string>) => void,
 ): Promise<void> {
-  const redis = connectRedis(options.url);
+  const redis = connectRedis(options.target);
   redis.on('error', () => undefined);
   const abort = (): void => redis.disconnect();
   options.signal.addEventListener('abort', abort);
@@ -54,7 +54,7 @@ function stopped(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-async function lastId(redis: Redis, stream: string): Promise<string> {
+async function lastId(redis: RedisClient, stream: string): Promise<string> {
   const newest = await redis.xrevrange(stream, '+', '-', 'COUNT', 1);
   return newest[0]?.[0] ?? '0';
 }

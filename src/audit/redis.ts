@@ -5,15 +5,16 @@
  * one MULTI, so that it is in the stream whole and in order, or not at all; after a lost connection it is sent again,
  * and the copies are recognisable by `uid`.
  */
-import type { Redis } from 'ioredis';
-import { connectRedis, describeRedisError, redisBackoffMs, settingWarnings } from './redis-connection.js';
+import { connectRedis, describeRedisError, redisBackoffMs, type RedisClient } from './redis-connection.js';
+import { settingWarnings } from './redis-settings.js';
+import type { RedisTarget } from './redis-target.js';
 import { loadCursor, saveCursor } from './spool-cursor.js';
 import { recordKind, type RawRecord } from './spool-format.js';
 import { SpoolReader, type SpoolPosition } from './spool-reader.js';
 import type { Spool } from './spool.js';
 
 export interface ShipperOptions {
-  readonly url: string;
+  readonly target: RedisTarget;
   readonly stream: string;
   readonly spool: Spool;
   /** Whole segments kept after they have been shipped. */
@@ -39,7 +40,7 @@ end`;
 
 export class Shipper {
   readonly #options: ShipperOptions;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #reader: SpoolReader;
   #position: SpoolPosition;
   #oldestUnshipped: number | undefined;
@@ -60,7 +61,7 @@ export class Shipper {
     const { position, warning } = loadCursor(options.spool.directory, options.spool.durable);
     this.#position = position;
     if (warning !== undefined) options.onWarning(warning);
-    this.#redis = connectRedis(options.url, { commandTimeout: COMMAND_TIMEOUT_MS });
+    this.#redis = connectRedis(options.target, { commandTimeout: COMMAND_TIMEOUT_MS });
     this.#redis.on('error', (error: Error) => {
       this.#lastError = describeRedisError(error);
       // The first attempt fails without a 'close' that follows an 'up', and that too has to be told.

@@ -1,9 +1,10 @@
 /** Follows the audit stream for `pgveil audit tail`. Knows nothing of terminals; format.ts makes lines of events. */
 import type { AuditEvent } from './ocsf.js';
 import { readStream } from './redis-stream.js';
+import type { RedisTarget } from './redis-target.js';
 
 export interface TailOptions {
-  readonly url: string;
+  readonly target: RedisTarget;
   readonly stream: string;
   /** `$`: from now on; `0`: from the start; or the id of the last entry seen. */
   readonly from: string;

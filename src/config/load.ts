@@ -6,7 +6,7 @@ import type { PolicyProblem } from '../policy/types.js';
 import { schemaProblems } from '../policy/yaml/schema-problems.js';
 import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml/source.js';
 import { PEM } from './checkpoints-schema.js';
-import { environmentName, settingPaths } from './keys.js';
+import { environmentName, isSecret, settingPaths } from './keys.js';
 import { configSchema, type Config } from './schema.js';
 
 /** `flag --port`, `environment PGVEIL_LISTEN_PORT`, `file pgveil.yaml:3:9` or `default`, by dotted key. */
@@ -34,11 +34,24 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
   const last = path.at(-1)!;
   let at = tree;
   for (const step of path.slice(0, -1)) {
-    const next = at[step];
+    let next = at[step];
+    // Of a map that may be written as its URL alone, another part is set: `audit.redis` and its password.
+    if (typeof next === 'string' && isShorthand(path, step)) next = at[step] = { url: next };
     if (next !== undefined && !isTree(next)) return; // The file's own value is wrong; the schema says so.
     at = (at[step] ??= {}) as Tree;
   }
   at[last] = value;
+}
+
+/** The map's URL was written in place of the map. */
+function isShorthandOf(written: unknown, path: readonly string[]): boolean {
+  const map = path.slice(0, -1).reduce<unknown>((at, step) => (isTree(at) ? at[step] : undefined), written);
+  return path.at(-1) === 'url' && typeof map === 'string';
+}
+
+function isShorthand(path: readonly string[], step: string): boolean {
+  const whole = path.slice(0, path.lastIndexOf(step) + 1).join('.');
+  return settingPaths.some((one) => one.join('.') === whole);
 }
 
 function has(tree: unknown, path: readonly string[]): boolean {
@@ -50,8 +63,9 @@ function has(tree: unknown, path: readonly string[]): boolean {
   return true;
 }
 
-/** Text from outside a file is read as the same text in YAML would be: 6432 is a number. */
-function scalar(text: string): unknown {
+/** Text from outside a file is read as the same text in YAML would be: 6432 is a number. A password 007 is none. */
+function scalar(text: string, path: readonly string[]): unknown {
+  if (isSecret(path)) return text;
   const value: unknown = parseDocument(text).toJS();
   return typeof value === 'number' || typeof value === 'boolean' ? value : text;
 }
@@ -87,11 +101,11 @@ function fromEnvironment(env: Readonly<Record<string, string | undefined>>): {
         ),
       );
     } else if (direct !== undefined) {
-      overrides.push({ path, value: scalar(direct), origin: `environment ${name}` });
+      overrides.push({ path, value: scalar(direct, path), origin: `environment ${name}` });
     } else if (file !== undefined) {
       try {
         const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-        overrides.push({ path, value: scalar(text), origin: `environment ${name}_FILE` });
+        overrides.push({ path, value: scalar(text, path), origin: `environment ${name}_FILE` });
       } catch (cause) {
         const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
         const message = `the file that ${name}_FILE names cannot be read (${code})`;
@@ -114,8 +128,9 @@ function fromFlags(flags: Readonly<Record<string, string | number | undefined>>)
   for (const [key, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     if (known.includes(key)) {
-      const read = typeof value === 'string' ? scalar(value) : value;
-      overrides.push({ path: key.split('.'), value: read, origin: `flag ${key}` });
+      const path = key.split('.');
+      const read = typeof value === 'string' ? scalar(value, path) : value;
+      overrides.push({ path, value: read, origin: `flag ${key}` });
     } else {
       problems.push(
         problem('flags', 'unknown-key', key, `unknown setting "${key}"`, suggest(key, known, 'setting')),
@@ -155,15 +170,23 @@ function withOverrides(source: YamlSource, value: unknown, overrides: readonly O
       const origin = originOf(path);
       return origin === undefined ? source.placeOf(path) : { file: origin, line: 1, column: 1 };
     },
-    textOf: (path) => (originOf(path) === undefined ? hideUrlSecrets(source.textOf(path)) : path.join('.')),
+    textOf: (path) => {
+      if (originOf(path) !== undefined || isSecret(path)) return path.join('.');
+      const text = hideUrlSecrets(source.textOf(path));
+      // A map around a secret.
+      return /password["']?\s*:/i.test(text) ? path.join('.') : text;
+    },
   };
 }
 
 /** `postgres://user:secret@host` → `postgres://user:***@host`. */
 export function hideUrlSecrets(text: string): string {
-  return text
-    .replace(/(:\/\/[^:@/\s]*:)[^@\s]*@/g, '$1***@')
-    .replace(/([?&](?:password|sslpassword)=)[^&\s"']*/gi, '$1***');
+  return (
+    text
+      // Up to the last @ before the path, as URLs are read.
+      .replace(/(:\/\/[^:@/\s]*:)[^@\s]*@(?:[^@/?#\s]*@)*/g, '$1***@')
+      .replace(/([?&](?:password|sslpassword)=)[^&\s"']*/gi, '$1***')
+  );
 }
 
 /** Loads the configuration. Precedence: flag, environment, file, default. */
@@ -192,7 +215,9 @@ export function loadConfig(sources: ConfigSources): ConfigOutcome {
     origins.set(
       key,
       override?.origin ??
-        (has(written, path) ? `file ${place.file}:${place.line}:${place.column}` : 'default'),
+        (has(written, path) || isShorthandOf(written, path)
+          ? `file ${place.file}:${place.line}:${place.column}`
+          : 'default'),
     );
   }
   return { ok: true, config: parsed.data, origins };
@@ -208,7 +233,9 @@ export interface ConfigLine {
 /** @param origins - undefined: nobody has kept them */
 export function configFacts(config: Config, origins: Origins | undefined): ConfigLine[] {
   return settingPaths.flatMap((path) => {
-    const value = path.reduce<unknown>((at, step) => (isTree(at) ? at[step] : undefined), config);
+    const found = path.reduce<unknown>((at, step) => (isTree(at) ? at[step] : undefined), config);
+    const value =
+      Array.isArray(found) && found.every((one) => typeof one === 'string') ? found.join(', ') : found;
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return [];
     const name = path.join('.');
     const origin = origins === undefined ? 'unknown' : (origins.get(name) ?? 'default');

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { authSchema } from './auth-schema.js';
+import { redisSchema, trimSchema } from './redis-schema.js';
 import { checkpointsSchema } from './checkpoints-schema.js';
 import { listenTlsSchema, upstreamTlsSchema } from './tls-schema.js';
 import { parseByteSize, parseDuration } from './units.js';
@@ -70,7 +71,12 @@ export const configSchema = z.strictObject({
   policies: z.string().min(1).default('./policies'),
   audit: z
     .strictObject({
-      redis: url('redis:').optional(),
+      redis: redisSchema.optional(),
+      /** Starts in strict durability with a Redis whose settings lose acknowledged events. */
+      accept_lossy_redis: z.boolean().default(false),
+      trim: trimSchema.optional(),
+      /** Beyond it /readyz says no. */
+      max_lag: duration('5m'),
       stream: z.string().min(1).default('pgveil:audit'),
       spool: z.string().min(1).default('./var/audit'),
       durability: z.enum(['strict', 'relaxed']).default('strict'),

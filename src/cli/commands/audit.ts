@@ -47,7 +47,7 @@ async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
   try {
     await tailStream(
       {
-        url: audit.redis,
+        target: audit.redis,
         stream: audit.stream,
         from: options.from,
         signal: stopping.signal,

@@ -19,7 +19,7 @@ export function followEvents(url: string, stream: string): EventFeed {
   const statements: AuditEvent[] = [];
   const listeners = new Set<(event: AuditEvent) => void>();
   const stopping = new AbortController();
-  const ended = tailStream({ url, stream, from: '0', signal: stopping.signal }, ({ event }) => {
+  const ended = tailStream({ target: url, stream, from: '0', signal: stopping.signal }, ({ event }) => {
     if (event.query_info.query_string === '') return;
     statements.push(event);
     for (const listener of listeners) listener(event);

@@ -58,7 +58,7 @@ function openLog(
     version: '0',
     segmentBytes: 30_000,
     retainSegments: 1,
-    redis: { url: redis.url, stream },
+    redis: { target: redis.url, stream },
     ...(onState === undefined ? {} : { onState }),
   });
 }
@@ -163,7 +163,7 @@ describe('shipping to Redis', () => {
         spoolDirectory: directory,
         durability: 'relaxed',
         version: '0',
-        redis: { url: redis.url.replace('//', '//shipper:secret@'), stream: 'no-scripts' },
+        redis: { target: redis.url.replace('//', '//shipper:secret@'), stream: 'no-scripts' },
         onState: ({ message }) => told.push(message),
       });
       const uids = record(log, 600);
@@ -184,7 +184,7 @@ describe('shipping to Redis', () => {
         spoolDirectory: directory,
         durability: 'strict',
         version: '0',
-        redis: { url: careless.url, stream: 's' },
+        redis: { target: careless.url, stream: 's' },
         onState: ({ message }) => told.push(message),
       });
       await expect
@@ -204,7 +204,7 @@ describe('tail', () => {
       const seen: TailedEvent[] = [];
       const fresh: TailedEvent[] = [];
       const stop = new AbortController();
-      const settings = { url: redis.url, stream: 'tail', signal: stop.signal };
+      const settings = { target: redis.url, stream: 'tail', signal: stop.signal };
       const tails = [
         tailStream({ ...settings, from: '0' }, (event) => seen.push(event)),
         tailStream({ ...settings, from: '$' }, (event) => fresh.push(event)),
@@ -226,7 +226,7 @@ describe('tail', () => {
   it('says what is wrong when there is no Redis', async () => {
     const stop = new AbortController();
     const tail = tailStream(
-      { url: 'redis://127.0.0.1:1', stream: 's', from: '$', signal: stop.signal },
+      { target: 'redis://127.0.0.1:1', stream: 's', from: '$', signal: stop.signal },
       () => undefined,
     );
     await expect(tail).rejects.toThrow(/audit stream cannot be read/);
