@@ -2,7 +2,7 @@
  * Small helpers over the parser's JSON tree. They know its shape (a one-key object per tagged node, bare objects for
  * fields of a concrete type, `{}` for a null list member) and nothing of names or scopes.
  */
-import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
+import type { ColumnRef, Node, RangeVar, SelectStmt } from '@pgsql/types';
 import type { ResolveProblem } from './types.js';
 
 /**
@@ -70,6 +70,17 @@ export function pushChildren(value: object, stack: object[]): void {
     const child = children[i];
     if (typeof child === 'object' && child !== null) stack.push(child);
   }
+}
+
+/** Every ColumnRef below a node or a list of them. */
+export function columnRefsBelow(root: object): ColumnRef[] {
+  const found: ColumnRef[] = [];
+  const stack: object[] = [root];
+  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+    if ('ColumnRef' in value) found.push(value.ColumnRef as ColumnRef);
+    pushChildren(value, stack);
+  }
+  return found;
 }
 
 /**

@@ -7,6 +7,7 @@ import { isAggregateName } from './aggregates.js';
 import { pushChildren, stringOf, stringsOf } from './ast.js';
 import { bindColumnRef, classifyReference, recordAttributeCall } from './column-ref.js';
 import type { Resolution } from './resolution.js';
+import { castLineage, keepingCast } from './casts.js';
 import { combine } from './row-shape.js';
 import type { Scope } from './scope.js';
 import { columnOfEntry } from './scope.js';
@@ -45,6 +46,7 @@ function recordFunction(resolution: Resolution, call: FuncCall, scope: Scope): v
   ) {
     resolution.markAggregated(scope);
   }
+  if (call.over !== undefined) resolution.levels[scope.level]!.mixes = true;
 }
 
 function functionalColumnOf(
@@ -101,6 +103,7 @@ function visit(resolution: Resolution, node: Node, scope: Scope, stack: object[]
   }
   if ('SubLink' in node) {
     recordSubLink(resolution, node.SubLink);
+    if (analyseMembership(resolution, node.SubLink, scope)) return true;
     if (node.SubLink.subselect !== undefined) stack.push(node.SubLink.subselect);
     if (node.SubLink.testexpr !== undefined) stack.push(node.SubLink.testexpr);
     return true;
@@ -113,8 +116,26 @@ function visit(resolution: Resolution, node: Node, scope: Scope, stack: object[]
     resolution.operators.push({ name: stringsOf(node.SortBy.useOp) });
   } else if ('JsonObjectAgg' in node || 'JsonArrayAgg' in node || 'GroupingFunc' in node) {
     resolution.markAggregated(scope);
+    // Whether it is a window function its constructor says; GROUPING tells of grouping sets.
+    resolution.levels[scope.level]!.mixes = true;
   }
   return false;
+}
+
+/** `column IN (SELECT …)`: what the rows of the subquery decide, those decide that equal the column. */
+function analyseMembership(resolution: Resolution, link: SubLink, scope: Scope): boolean {
+  const { subLinkType, operName, testexpr, subselect } = link;
+  if (subLinkType !== 'ANY_SUBLINK' || operName !== undefined) return false;
+  if (testexpr === undefined || !('ColumnRef' in testexpr)) return false;
+  if (subselect === undefined || !('SelectStmt' in subselect)) return false;
+  const to = bindColumnRef(resolution, testexpr.ColumnRef, scope);
+  const shape = resolution.analyseQuery(resolution, subselect, scope, 'other');
+  const { limitCount, limitOffset, distinctClause } = subselect.SelectStmt;
+  const [from] = shape.columns;
+  // Which rows LIMIT leaves depends on all of them.
+  if (limitCount === undefined && limitOffset === undefined && distinctClause === undefined && from)
+    resolution.equalities.push({ from: from.lineage, to });
+  return true;
 }
 
 /** Walks an expression, or a list of them. */
@@ -136,6 +157,9 @@ export function expressionLineage(resolution: Resolution, root: object | undefin
 /** As expressionLineage, but a bare column, or a field of a whole row, keeps its identity. */
 export function valueLineage(resolution: Resolution, node: Node | undefined, scope: Scope): Lineage {
   if (node !== undefined && 'ColumnRef' in node) return bindColumnRef(resolution, node.ColumnRef, scope);
+  const cast = node !== undefined && 'TypeCast' in node ? keepingCast(node.TypeCast) : undefined;
+  if (node !== undefined && 'TypeCast' in node && cast !== undefined)
+    return castLineage(valueLineage(resolution, node.TypeCast.arg, scope), cast);
   const computed = expressionLineage(resolution, node, scope);
   const field =
     node !== undefined && 'A_Indirection' in node

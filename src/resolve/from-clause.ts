@@ -2,6 +2,7 @@
 import type { JoinExpr, Node, RangeSubselect, RangeTableSample, RangeVar } from '@pgsql/types';
 import { unsupported } from './ast.js';
 import { conjunctsOf } from './conjuncts.js';
+import { noteJoin } from './equalities.js';
 import { walkExpression } from './expression.js';
 import { joinEntry, nullableSides } from './join.js';
 import { cteEntry, derivedEntry, relationEntry } from './range-entry.js';
@@ -9,7 +10,7 @@ import { functionEntry, jsonTableEntry, tableFunctionEntry } from './range-funct
 import type { Resolution } from './resolution.js';
 import type { RangeEntry, Scope } from './scope.js';
 import { lookupCte } from './scope.js';
-import { requireCte } from './with-clause.js';
+import { noteCteReference, requireCte } from './with-clause.js';
 
 /** What one FROM item puts into the namespace, and the entry whose columns it has as a whole. */
 interface FromItem {
@@ -45,6 +46,7 @@ function fromRangeVar(resolution: Resolution, node: RangeVar, scope: Scope, tabl
     if (cte !== undefined) {
       resolution.classified.add(node);
       requireCte(resolution, cte);
+      noteCteReference(resolution, cte, scope);
       return single(cteEntry(cte, node.alias));
     }
   }
@@ -105,6 +107,7 @@ function fromJoinStep(
   const both = [...left.namespace, ...right.namespace];
   const { entry, mergedCount } = joinEntry(resolution, join, left.top, right.top);
   walkOn(resolution, join, both, scope);
+  noteJoin(resolution, join, left.top, right.top);
   if (inner) resolution.levels[scope.level]!.conjuncts.push(...conjunctsOf(join.quals));
   const nullable = nullableSides(join);
   if (nullable.left) resolution.markNullable(left.top.uses, left.top.subqueryLevels);

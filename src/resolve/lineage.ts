@@ -2,14 +2,14 @@
  * What a view shows: its columns followed down to base tables, through views over views. It reads definitions from
  * the catalog and decides nothing.
  */
-import type { ColumnRef, Node } from '@pgsql/types';
 import type { Catalog, Oid, Relation } from '../catalog/types.js';
 import type { ParseOutcome } from '../sql/types.js';
+import { bindingLineage, columnEquality } from './equalities.js';
 import type { LevelFacts } from './resolution.js';
 import { resolveDetailed } from './resolve.js';
 import { rowConditionRefs } from './row-conditions.js';
 import { UNKNOWN, combine } from './row-shape.js';
-import type { ColumnBinding, FunctionUse, Lineage, OperatorUse, OutputColumn, RelationUse } from './types.js';
+import type { FunctionUse, Lineage, OperatorUse, OutputColumn, RelationUse } from './types.js';
 
 /** One occurrence of a base relation below a view. Its spans and levels are those of the definition that names it. */
 export interface BaseUse extends RelationUse {
@@ -97,22 +97,6 @@ function isPlain(from: LevelFacts | undefined, levels: readonly LevelFacts[]): b
   return true;
 }
 
-/** `a.x = b.y` where both sides are columns; undefined for every other condition. */
-function columnEquality(
-  conjunct: Node,
-  columns: ReadonlyMap<ColumnRef, ColumnBinding>,
-): readonly [Lineage, Lineage] | undefined {
-  if (!('A_Expr' in conjunct) || conjunct.A_Expr.kind !== 'AEXPR_OP') return undefined;
-  const { name, lexpr, rexpr } = conjunct.A_Expr;
-  const operator = name?.length === 1 ? name[0] : undefined;
-  if (operator === undefined || !('String' in operator) || operator.String.sval !== '=') return undefined;
-  const sides = [lexpr, rexpr].map((side) => {
-    const binding = side !== undefined && 'ColumnRef' in side ? columns.get(side.ColumnRef) : undefined;
-    return binding === undefined ? undefined : bindingLineage(binding);
-  });
-  return sides[0] === undefined || sides[1] === undefined ? undefined : [sides[0], sides[1]];
-}
-
 function flatten(
   view: Relation,
   outcome: Extract<ReturnType<typeof resolveDetailed>, { ok: true }>,
@@ -191,27 +175,6 @@ function flatten(
     }
   }
   return { outputs, bases, views, equalities, conditions, functions, operators };
-}
-
-/** Where the value of a reference comes from. */
-function bindingLineage(binding: ColumnBinding | undefined): Lineage {
-  switch (binding?.kind) {
-    case 'column':
-      return { kind: 'column', use: binding.use, attnum: binding.attnum };
-    case 'derived':
-      return binding.lineage;
-    case 'row':
-    case 'star': {
-      const uses = binding.kind === 'row' ? [binding.use] : binding.uses;
-      const inputs = uses.flatMap((use) => use.relation.columns.map(({ attnum }) => ({ use, attnum })));
-      return { kind: 'expression', inputs };
-    }
-    case 'system':
-      return { kind: 'expression', inputs: [] };
-    case 'unresolved':
-    case undefined:
-      return UNKNOWN;
-  }
 }
 
 /** Replaces each base column of a lineage by where that comes from. */

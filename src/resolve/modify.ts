@@ -9,8 +9,9 @@ import type {
   ReturningClause,
   UpdateStmt,
 } from '@pgsql/types';
-import { rangeVarsBelow, unsupported } from './ast.js';
+import { columnRefsBelow, rangeVarsBelow, stringOf, unsupported } from './ast.js';
 import { conjunctsOf } from './conjuncts.js';
+import { noteConjuncts } from './equalities.js';
 import { walkExpression } from './expression.js';
 import { analyseFrom } from './from-clause.js';
 import { pseudoEntry, relationEntry } from './range-entry.js';
@@ -76,6 +77,11 @@ function analyseReturning(
     entry.colsVisible = false;
     scope.entries.push(entry);
   }
+  const pseudo = scope.entries.filter((entry) => entry.pseudo);
+  const refs = columnRefsBelow(clause.exprs ?? []);
+  // One of them may not exist (DELETE has no NEW), and its key is NULL then.
+  if (refs.some((ref) => pseudo.some(({ refname }) => refname === stringOf(ref.fields?.[0]))))
+    resolution.levels[scope.level]!.mixes = true;
   return analyseTargets(resolution, clause.exprs, scope);
 }
 
@@ -153,6 +159,7 @@ function analyseSource(
 function analyseWhere(resolution: Resolution, where: Node | undefined, scope: Scope): void {
   walkExpression(resolution, where, scope);
   resolution.levels[scope.level]!.conjuncts.push(...conjunctsOf(where));
+  noteConjuncts(resolution, conjunctsOf(where), scope.entries);
 }
 
 export function analyseMerge(

@@ -13,6 +13,7 @@ import { relationSpans } from './spans.js';
 import type {
   ColumnBinding,
   FunctionUse,
+  ImpliedEquality,
   Lineage,
   OperatorUse,
   QueryLevel,
@@ -37,6 +38,8 @@ export interface LevelFacts extends QueryLevel {
   nullable: boolean;
   /** Each row comes from one row of each FROM item: no aggregate, DISTINCT, set operation, LIMIT or window. */
   simple: boolean;
+  consumer: number | undefined;
+  mixes: boolean;
 }
 
 type MutableUse = { -readonly [Key in keyof RelationUse]: RelationUse[Key] };
@@ -65,6 +68,7 @@ export class Resolution {
   readonly trace: Lineage[] = [];
   /** What USING and NATURAL compare, which no reference in the text names. */
   readonly merged: Lineage[] = [];
+  readonly equalities: ImpliedEquality[] = [];
   /** RangeVars whose meaning is known: relation uses, CTE references, and names that are no relation. */
   readonly classified = new Set<RangeVar>();
   #depth = 0;
@@ -103,6 +107,8 @@ export class Resolution {
       role,
       nullable: false,
       simple: true,
+      consumer: parent,
+      mixes: false,
     };
     this.levels.push(level);
     return level;

@@ -69,6 +69,7 @@ export function resolveDetailed(
         functions,
         operators,
         merged,
+        equalities: resolution.equalities,
         outputs,
       },
       levels,

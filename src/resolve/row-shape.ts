@@ -1,6 +1,6 @@
 /** The columns a query puts out, and how origins of values combine. */
 import { unsupported } from './ast.js';
-import type { Lineage, OutputColumn, RelationUse } from './types.js';
+import type { Lineage, OutputColumn, RelationUse, SameValue } from './types.js';
 
 /** MaxTupleAttributeNumber in htup_details.h: the server refuses a row with more columns. */
 const MAX_COLUMNS = 1664;
@@ -51,13 +51,31 @@ export function combine(parts: Iterable<Lineage>): Lineage {
   return { kind: 'expression', inputs };
 }
 
-/** A UNION's columns: names of the left side, origins of both (transformSetOperationTree in analyze.c). */
-export function mergeShapes(left: RowShape, right: RowShape): RowShape {
+/** The columns of which a value is one, unchanged but for casts; undefined when it may be computed. */
+export function sameValues(lineage: Lineage): readonly SameValue[] | undefined {
+  if (lineage.kind === 'unknown') return undefined;
+  if (lineage.kind === 'expression') return lineage.same;
+  return [{ use: lineage.use, attnum: lineage.attnum, casts: [] }];
+}
+
+/** The origin of a value that is either of two. */
+function either(left: Lineage, right: Lineage, rightShows: boolean): Lineage {
+  const both = combine([left, right]);
+  const [a, b] = [sameValues(left), rightShows ? sameValues(right) : []];
+  if (both.kind !== 'expression' || a === undefined || b === undefined) return both;
+  return { ...both, same: [...a, ...b] };
+}
+
+/**
+ * A UNION's columns: names of the left side, origins of both (transformSetOperationTree in analyze.c).
+ * @param rightShows - false for EXCEPT, whose right side only takes rows away
+ */
+export function mergeShapes(left: RowShape, right: RowShape, rightShows = true): RowShape {
   const openAt = Math.min(left.openAt ?? Infinity, right.openAt ?? Infinity);
   const columns = left.columns.map(({ name, lineage }, index) => {
     const other = right.columns[index];
     const certain = index < openAt && other !== undefined;
-    return { name, lineage: certain ? combine([lineage, other.lineage]) : UNKNOWN };
+    return { name, lineage: certain ? either(lineage, other.lineage, rightShows) : UNKNOWN };
   });
   return { columns, openAt: openAt === Infinity ? undefined : openAt };
 }

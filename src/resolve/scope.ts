@@ -48,6 +48,11 @@ export interface CteEntry {
   /** Identity of the origin that references to itself carry. */
   readonly selfLineage: Lineage;
   selfReferenced: boolean;
+  /** The levels that name it. */
+  readonly references: number[];
+  /** Its own levels, from the first to before the end. */
+  firstLevel: number;
+  endLevel: number;
 }
 
 /** One ParseState. */

@@ -2,6 +2,7 @@
 import type { Node, SelectStmt } from '@pgsql/types';
 import { hasOwnClauses, isSetOperation, unsupported } from './ast.js';
 import { conjunctsOf } from './conjuncts.js';
+import { noteConjuncts } from './equalities.js';
 import { expressionLineage, walkExpression } from './expression.js';
 import { analyseFrom } from './from-clause.js';
 import { derivedEntry } from './range-entry.js';
@@ -58,6 +59,7 @@ function analyseBody(resolution: Resolution, select: SelectStmt, scope: Scope): 
   const outputs = analyseTargets(resolution, select.targetList, scope);
   walkExpression(resolution, select.whereClause, scope);
   level.conjuncts.push(...conjunctsOf(select.whereClause));
+  noteConjuncts(resolution, conjunctsOf(select.whereClause), scope.entries);
   walkExpression(resolution, select.havingClause, scope);
   analyseOrderBy(resolution, select.sortClause, scope, outputs);
   analyseGroupBy(resolution, select.groupClause, scope, outputs);
@@ -85,16 +87,16 @@ function analyseValues(resolution: Resolution, select: SelectStmt, scope: Scope)
 }
 
 /** The queries that a set operation combines, in order. Left-deep trees of thousands parse, hence the loop. */
-function leavesOf(select: SelectStmt): SelectStmt[] {
-  const rights: SelectStmt[] = [];
+function leavesOf(select: SelectStmt): { readonly leaf: SelectStmt; readonly shows: boolean }[] {
+  const rights: { leaf: SelectStmt; shows: boolean }[] = [];
   let left = select;
   while (isSetOperation(left) && (left === select || !hasOwnClauses(left))) {
     if (left.larg === undefined || left.rarg === undefined)
       throw unsupported('a set operation without two sides');
-    rights.push(left.rarg);
+    rights.push({ leaf: left.rarg, shows: left.op !== 'SETOP_EXCEPT' });
     left = left.larg;
   }
-  return [left, ...rights.reverse()];
+  return [{ leaf: left, shows: true }, ...rights.reverse()];
 }
 
 function analyseSetOperation(
@@ -105,11 +107,11 @@ function analyseSetOperation(
 ): RowShape {
   const leaves = leavesOf(select);
   let outputs: RowShape | undefined;
-  for (const [index, leaf] of leaves.entries()) {
+  for (const [index, { leaf, shows }] of leaves.entries()) {
     if (outputs !== undefined && index === leaves.length - 1) offerSelfShape(cte, outputs);
     const query: Node = { SelectStmt: leaf };
     const shape = resolution.analyseQuery(resolution, query, scope, 'other');
-    outputs = outputs === undefined ? shape : mergeShapes(outputs, shape);
+    outputs = outputs === undefined ? shape : mergeShapes(outputs, shape, shows);
   }
   if (outputs === undefined) throw unsupported('a set operation without sides');
   // ORDER BY of a set operation sees the output columns and nothing else of this level.

@@ -70,8 +70,10 @@ export function analyseGroupBy(
 ): void {
   const stack: Node[] = (clause ?? []).toReversed();
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if ('GroupingSet' in node) stack.push(...(node.GroupingSet.content ?? []).toReversed());
-    else if ('RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST') {
+    if ('GroupingSet' in node) {
+      resolution.levels[scope.level]!.mixes = true;
+      stack.push(...(node.GroupingSet.content ?? []).toReversed());
+    } else if ('RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST') {
       stack.push(...(node.RowExpr.args ?? []).toReversed());
     } else if ('ColumnRef' in node) {
       const [name] = stringsOf(node.ColumnRef.fields);

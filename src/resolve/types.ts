@@ -83,9 +83,25 @@ export type Lineage =
   | {
       readonly kind: 'expression';
       readonly inputs: readonly { readonly use: RelationUse; readonly attnum: number }[];
+      /** It is the value of one of these columns, unchanged but for casts: of each arm of a UNION there is one. */
+      readonly same?: readonly SameValue[];
     }
   /** Could not be followed. */
   | { readonly kind: 'unknown' };
+
+/** A column's value behind casts that keep what it says. */
+export interface SameValue {
+  readonly use: RelationUse;
+  readonly attnum: number;
+  /** Names of pg_catalog types, the innermost cast first. */
+  readonly casts: readonly string[];
+}
+
+/** `from` equals `to` in every row in which the relation of `from` has a row. */
+export interface ImpliedEquality {
+  readonly from: Lineage;
+  readonly to: Lineage;
+}
 
 export interface OutputColumn {
   readonly name: string;
@@ -105,6 +121,13 @@ export interface QueryLevel {
    * They alone may be copied into a derived table.
    */
   readonly conjuncts: readonly Node[];
+  /**
+   * The level into whose rows its own go: its parent, or the one whose FROM names the CTE that this is. Undefined at the
+   * top.
+   */
+  readonly consumer: number | undefined;
+  /** A row of it may hold values of several rows below it that GROUP BY does not tell apart. */
+  readonly mixes: boolean;
 }
 
 export interface FunctionUse {
@@ -138,6 +161,8 @@ export interface ResolvedStatement {
   readonly operators: readonly OperatorUse[];
   /** What USING and NATURAL compare, which no reference in the text names. */
   readonly merged: readonly Lineage[];
+  /** By conditions of WHERE, ON and IN, on any level. */
+  readonly equalities: readonly ImpliedEquality[];
   /** Output of the top-level query or RETURNING; empty when there is none, undefined when it cannot be told. */
   readonly outputs: readonly OutputColumn[] | undefined;
 }

@@ -25,6 +25,9 @@ export function analyseWith(resolution: Resolution, clause: WithClause | undefin
       shape: undefined,
       selfLineage: { kind: 'unknown' },
       selfReferenced: false,
+      references: [],
+      firstLevel: 0,
+      endLevel: 0,
     });
   }
   if (recursive) scope.ctes.push(...entries);
@@ -40,6 +43,7 @@ export function requireCte(resolution: Resolution, cte: CteEntry): void {
   const query = cte.node.ctequery;
   if (query === undefined) throw unsupported('a WITH query without a query');
   cte.state = 'active';
+  cte.firstLevel = resolution.levels.length;
   const mark = resolution.trace.length;
   const shape = resolution.nested(() => resolution.analyseQuery(resolution, query, cte.scope, 'other'));
   const named = renameColumns(shape, stringsOf(cte.node.aliascolnames));
@@ -47,7 +51,22 @@ export function requireCte(resolution: Resolution, cte: CteEntry): void {
     cte,
     cte.selfReferenced ? recursiveShape(resolution, cte, named, mark) : named,
   );
+  cte.endLevel = resolution.levels.length;
   cte.state = 'done';
+  if (cte.selfReferenced) markRepeated(resolution, cte);
+}
+
+/** The rows of a CTE that is named once go where its name stands; named twice, its rows stand beside each other. */
+export function noteCteReference(resolution: Resolution, cte: CteEntry, scope: Scope): void {
+  cte.references.push(scope.level);
+  if (cte.state !== 'done') return;
+  const root = resolution.levels[cte.firstLevel];
+  if (root !== undefined) root.consumer = scope.level;
+  if (cte.references.length > 1) markRepeated(resolution, cte);
+}
+
+function markRepeated(resolution: Resolution, cte: CteEntry): void {
+  for (let id = cte.firstLevel; id < cte.endLevel; id++) resolution.levels[id]!.mixes = true;
 }
 
 /** Called with the columns of a UNION's left side: a recursive reference in its right side sees them. */

@@ -29,6 +29,7 @@ export const facts: PlanFacts = {
     'public.Customers.É': 'denied',
   },
   maskedLabels: ['contact.email'],
+  subjectTables: ['public.customers'],
   rules: ['roles.marketing.masks'],
   outputs: undefined,
   forbiddenFields: new Set(),
