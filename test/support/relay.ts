@@ -15,6 +15,10 @@ export interface RelayedConnection {
 export interface RelayHooks {
   /** True: the chunk goes no further, and the real server hears nothing more either. */
   readonly intercept?: (chunk: Buffer, connection: RelayedConnection) => boolean;
+  /** The same for what the server says. */
+  readonly interceptAnswer?: () => boolean;
+  /** False: `fromClient` stays empty, for a test that sends more than fits into memory. */
+  readonly keepsBytes?: boolean;
 }
 
 export interface Relay {
@@ -47,7 +51,7 @@ export async function startRelay(
     }
     let taken = false;
     toClient.on('data', (chunk: Buffer) => {
-      connection.fromClient.push(chunk);
+      if (hooks.keepsBytes !== false) connection.fromClient.push(chunk);
       taken ||= hooks.intercept?.(chunk, connection) === true;
       if (taken || toServer.destroyed) return;
       if (!toServer.write(chunk)) {
@@ -56,6 +60,7 @@ export async function startRelay(
       }
     });
     toServer.on('data', (chunk: Buffer) => {
+      taken ||= hooks.interceptAnswer?.() === true;
       if (taken || toClient.destroyed) return;
       if (!toClient.write(chunk)) {
         toServer.pause();
