@@ -48,7 +48,14 @@ export default {
       'enforce() is pure: it meets no socket, no file, no Redis. Wire such things up in app.',
     ),
     only('guard', ['wire', 'enforce', 'errors'], 'The guard sees messages and the plan that they belong to.'),
-    only('audit', ['wire', 'enforce', 'errors'], 'The audit is told what happened through its port.'),
+    only('audit', ['wire', 'enforce', 'errors', 'policy'], 'The audit is told what happened through its port.'),
+    {
+      name: 'audit-policy-types-only',
+      comment: 'The audit may name the types of alert rules; app hands it the rules in force.',
+      severity: 'error',
+      from: { path: '^src/audit/' },
+      to: { path: '^src/policy/', dependencyTypesNot: ['type-only'] },
+    },
     only(
       'session',
       ['wire', 'enforce', 'guard', 'audit', 'errors', 'policy', 'catalog', 'resolve'],

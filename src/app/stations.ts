@@ -23,6 +23,8 @@ import { defaultSqlLimits } from '../sql/limits.js';
 import { openParser } from '../sql/parse.js';
 import { createConsoleSource } from './console-source.js';
 import type { MetricSamples } from './console-stats.js';
+import { type AlertOrders, type AlertReport, openAlertOffice } from './alert-office.js';
+import { AlertReporter, type AlertReporterOptions } from './alert-reporter.js';
 import { openAuthentication } from './authentication.js';
 import { tellAuthentication } from './tell-authentication.js';
 import { createBinder } from './binder.js';
@@ -44,6 +46,7 @@ import { countUnlabelled } from './unlabelled.js';
 export interface Shared {
   readonly places: Places;
   readonly rows: RowAllowances;
+  readonly reportAlerts: (report: AlertReport) => Promise<AlertOrders>;
   /** A statement that changes the structure has passed; the others read their catalogs again too. */
   noteDdl(database: string): void;
 }
@@ -86,8 +89,6 @@ export interface Stations {
 /** A catalog that could not be confirmed for this many refresh intervals decides about nobody's data any more. */
 const STALE_INTERVALS = 10;
 const LEAST_STALE_MS = 60_000;
-/** Events wait in the spool meanwhile; beyond this somebody should look. */
-const AUDIT_LAG_LIMIT_SECONDS = 300;
 
 /** Rejects with a PolicyError, or with a sentence about what could not be had. */
 export async function startStations(config: Config, options: StationOptions): Promise<Stations> {
@@ -139,6 +140,8 @@ export async function startStations(config: Config, options: StationOptions): Pr
         unlabelledColumns: () => unlabelled.get(home) ?? 0,
       },
     );
+    const alerts = await startAlerts(config, options, { policies: loaded.set, audit, metrics });
+    stops.push(() => alerts.close());
     const news: PolicyNews = { logger, metrics, audit };
     let lastLoad = { at: new Date(), warnings: loaded.warnings.length };
     const unlabelled = new Map<string, number>();
@@ -192,7 +195,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
     });
     const ports: Omit<Ports, 'upstream' | 'limits'> = {
       planner: createPlanner({ parser, limits }),
-      audit,
+      audit: alerts.audit,
       observer: sessionObserver(metrics),
       logger,
       encryption: keys,
@@ -222,7 +225,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
         catalogStale: () => catalogs.isStale(home),
         unbound: () => [...keeper.unbound.keys()],
         audit: () => audit.state(),
-        auditLagLimitSeconds: AUDIT_LAG_LIMIT_SECONDS,
+        auditLagLimitSeconds: config.audit.max_lag / 1000,
         draining: () => closing !== undefined,
       }),
       policyVersion: () => keeper.policies.version,
@@ -245,6 +248,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
           ],
           commit() {
             prepared.commit();
+            alerts.put(keeper.policies);
             if (again.ok) {
               if (options.worker === 1)
                 tellCertificates(again.encryption.certificates, keys.certificates(), logger);
@@ -276,7 +280,9 @@ async function startAudit(
   { worker, version, logger }: StationOptions,
   directory = spoolOf(config.audit.spool, worker),
 ): Promise<AuditLog> {
-  const { redis, stream, durability, checkpoints } = config.audit;
+  const { redis, stream, durability, checkpoints, accept_lossy_redis: acceptLossy, trim } = config.audit;
+  // One of a proxy's workers is enough, and one of several proxies.
+  const trims = directory === spoolOf(config.audit.spool, 1);
   const signer = loadCheckpointKey(config);
   if (!signer.ok) throw new PolicyError(signer.problems, 'audit.checkpoints');
   const { key } = signer;
@@ -284,7 +290,11 @@ async function startAudit(
     spoolDirectory: directory,
     durability,
     version,
-    ...(redis === undefined ? {} : { redis: { target: redis, stream } }),
+    ...(redis === undefined
+      ? {}
+      : {
+          redis: { target: redis, stream, acceptLossy, ...(trim === undefined || !trims ? {} : { trim }) },
+        }),
     ...(key === undefined || checkpoints === undefined
       ? {}
       : { checkpoints: { key, everyMs: checkpoints.every } }),
@@ -292,6 +302,25 @@ async function startAudit(
       logger[level]({}, `audit: ${message}`);
     },
   });
+}
+
+/** Alerts are judged once for all workers; of one process, here. */
+async function startAlerts(
+  { audit: { spool } }: Config,
+  { logger, shared }: StationOptions,
+  parts: Pick<AlertReporterOptions, 'policies' | 'audit' | 'metrics'>,
+): Promise<Pick<AlertReporter, 'audit' | 'put' | 'close'>> {
+  if (shared !== undefined) return new AlertReporter({ ...parts, logger, report: shared.reportAlerts });
+  const office = await openAlertOffice({ spool, logger });
+  const reporter = new AlertReporter({ ...parts, logger, report: (report) => office.report(1, report) });
+  return {
+    audit: reporter.audit,
+    put: (policies) => reporter.put(policies),
+    close: async () => {
+      await reporter.close();
+      await office.close();
+    },
+  };
 }
 
 function tellRefresh(report: RefreshReport, logger: Logger, metrics: Metrics): void {

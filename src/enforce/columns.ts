@@ -4,7 +4,7 @@ import type { ColumnDecision } from '../policy/types.js';
 import type { Lineage, RelationUse, ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
 import { copiedColumns } from '../rewrite/copy-table.js';
-import { foreignEquality } from './equality-operators.js';
+import { equalityUse } from './equality-operators.js';
 import { refuse } from './refusals.js';
 import type { OutputExposure, Refusal } from './types.js';
 import { deniedUse } from './where-deny.js';
@@ -13,6 +13,8 @@ export interface ColumnReading {
   /** `schema.table.column` → how it is shown. */
   readonly columns: Readonly<Record<string, 'clear' | 'masked' | 'denied'>>;
   readonly maskedLabels: readonly string[];
+  /** With how many values real ones are compared. */
+  readonly lookups: number;
   readonly refusal: Refusal | undefined;
 }
 
@@ -44,13 +46,15 @@ export function readColumns(
     else if (binding.kind === 'star') binding.uses.forEach(noteAll);
   }
   noteSpecialForms(resolved, noteAll, note);
+  const equality = equalityUse(resolved, guarded, catalog);
   return {
     columns,
     maskedLabels: [...labels],
+    lookups: equality.lookups,
     refusal:
       denied.length > 0
         ? columnRefusal(denied[0]!, guarded)
-        : (deniedUse(resolved, guarded) ?? foreignEquality(resolved, guarded, catalog)),
+        : (deniedUse(resolved, guarded) ?? equality.refusal),
   };
 }
 

@@ -5,19 +5,33 @@
 import type { Catalog } from '../catalog/types.js';
 import type { ResolvedStatement } from '../resolve/types.js';
 import type { ProtectedDecision } from '../rewrite/guarded-relation.js';
-import { realEqualities } from '../rewrite/real-equality.js';
+import { type RealEquality, realEqualities } from '../rewrite/real-equality.js';
 import { refuse } from './refusals.js';
 import type { Refusal } from './types.js';
 
-/** The refusal of a comparison that could run a user's code on a real value. */
-export function foreignEquality(
+export interface EqualityUse {
+  /** How many values are compared with real ones: each is a guess that the answer confirms or not. */
+  readonly lookups: number;
+  /** Of a comparison that could run a user's code on a real value. */
+  readonly refusal: Refusal | undefined;
+}
+
+export function equalityUse(
   resolved: ResolvedStatement,
   decisions: ReadonlyMap<number, ProtectedDecision>,
   catalog: Catalog,
-): Refusal | undefined {
+): EqualityUse {
   const equalities = realEqualities(resolved, decisions);
-  if (!equalities.ok || equalities.found.length === 0) return undefined;
-  for (const { column, use } of equalities.found) {
+  if (!equalities.ok) return { lookups: 0, refusal: undefined };
+  const { found } = equalities;
+  return {
+    lookups: found.reduce((sum, { values }) => sum + values, 0),
+    refusal: foreignEquality(found, catalog),
+  };
+}
+
+function foreignEquality(found: readonly RealEquality[], catalog: Catalog): Refusal | undefined {
+  for (const { column, use } of found) {
     const name = `${use.relation.schema}.${use.relation.name}.${column.name}`;
     const casts = catalog.userCasts.some(
       ({ source, function: { language } }) =>

@@ -1,4 +1,5 @@
 /** What can be checked of a policy without a database: that its names refer to something, and that each rule can fire. */
+import { checkAlerts } from './check-alerts.js';
 import type { PolicyContent } from './content.js';
 import { problemAt } from './problems.js';
 import { addressesOf, parseCidr, shadowedBy } from './session-match.js';
@@ -226,5 +227,6 @@ export function checkContent(content: PolicyContent): PolicyProblem[] {
     ...checkRoles(content),
     ...checkPurposes(content),
     ...checkSessions(content),
+    ...checkAlerts(content),
   ];
 }

@@ -1,4 +1,5 @@
 /** The policy files as one, each part with its place. Merging only; what the parts mean is checked elsewhere. */
+import type { AlertEntry } from './alert-schema.js';
 import type { MaskDefinition } from './masks/registry.js';
 import type { PolicyDocument, PurposeEntry, RoleEntry, SessionEntry, SubjectEntry } from './document.js';
 import { problemAt, type Entry } from './problems.js';
@@ -23,6 +24,7 @@ export interface PolicyContent {
   readonly roles: ReadonlyMap<string, Entry<RoleEntry>>;
   readonly functions: readonly string[];
   readonly sessions: readonly Entry<SessionEntry>[];
+  readonly alerts: ReadonlyMap<string, Entry<AlertEntry>>;
 }
 
 export interface PolicyFile {
@@ -97,6 +99,7 @@ export function mergeFiles(files: readonly [PolicyFile, ...PolicyFile[]]): {
       source: sessions!.source,
       path: ['sessions', index],
     })),
+    alerts: named('alerts', (document) => document.alerts),
   };
   return { content, problems };
 }

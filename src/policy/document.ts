@@ -3,6 +3,7 @@
  * brings is refused by name: a rule that is silently ignored would be a hole. It knows no catalog.
  */
 import { z } from 'zod';
+import { alertSchema } from './alert-schema.js';
 import { maskSchema } from './masks/registry.js';
 
 const name = z.string().min(1).max(200);
@@ -215,6 +216,8 @@ export const policyDocumentSchema = z.strictObject({
     .array(z.string().regex(/^[^.]+\.[^.]+$/, 'is not qualified; write schema.function'))
     .optional(),
   sessions: z.array(session).min(1, 'is empty, so nobody can connect; add a session').optional(),
+  /** What is unusual enough to tell somebody, by the name of the rule. */
+  alerts: z.record(name, alertSchema).optional(),
 });
 
 export type PolicyDocument = z.infer<typeof policyDocumentSchema>;

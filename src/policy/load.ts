@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
+import { alertRules, type AlertRule } from './alert-rules.js';
 import { checkContent } from './check-content.js';
 import { mergeFiles, type PolicyContent, type PolicyFile } from './content.js';
 import { policyDocumentSchema, type SessionEntry } from './document.js';
@@ -18,6 +19,7 @@ import { readYaml } from './yaml/source.js';
 /** A PolicySet with what binding needs. */
 export interface LoadedPolicySet extends PolicySet {
   readonly content: PolicyContent;
+  readonly alerts: readonly AlertRule[];
   /** In the order in which they were merged. */
   readonly files: readonly string[];
   /** Mask keys by secretName. */
@@ -184,6 +186,7 @@ export function loadPolicyTexts(
       name: options.name,
       version: versionOf(files, read.secrets, keys.keySets),
       matchSession: (who) => matchSession(matchers, who),
+      alerts: alertRules(merged.content),
       content: merged.content,
       files: files.map(({ source }) => source.file),
       secrets: read.secrets,

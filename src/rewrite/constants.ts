@@ -12,7 +12,12 @@ export interface Constant {
   readonly types: readonly TypeName[];
   /** A parameter in it has the type that the client declares, and no cast settles another. */
   readonly bareParameter: boolean;
+  /** How many values it stands for; of an array in one constant or parameter nobody knows before it runs. */
+  readonly values: number;
 }
+
+/** What an array counts as whose length only its value tells. */
+export const ARRAY_VALUES = 100;
 
 /** The parts of `'x'`, `$1`, `$1::text`, `CAST($1 AS varchar(9))`; undefined for everything else. */
 export function constantOf(node: Node | undefined): Constant | undefined {
@@ -25,15 +30,15 @@ export function constantOf(node: Node | undefined): Constant | undefined {
     inner = arg;
   }
   if (inner === undefined) return undefined;
-  if ('A_Const' in inner) return { types, bareParameter: false };
-  if ('ParamRef' in inner) return { types, bareParameter: types.length === 0 };
+  if ('A_Const' in inner) return { types, bareParameter: false, values: 1 };
+  if ('ParamRef' in inner) return { types, bareParameter: types.length === 0, values: 1 };
   return undefined;
 }
 
 /** The parts of what stands behind ANY and ALL: `$1`, `'{a,b}'`, `ARRAY['a', $1]`, with casts of the whole. */
 export function arrayConstantOf(node: Node | undefined): Constant | undefined {
   const plain = constantOf(node);
-  if (plain !== undefined) return plain;
+  if (plain !== undefined) return { ...plain, values: ARRAY_VALUES };
   const casts: Node[] = [];
   let inner = node;
   while (inner !== undefined && 'TypeCast' in inner) {
@@ -45,7 +50,11 @@ export function arrayConstantOf(node: Node | undefined): Constant | undefined {
   if (items === undefined) return undefined;
   const outer = casts.flatMap((cast) => ('TypeCast' in cast ? (cast.TypeCast.typeName ?? []) : []));
   // The cast of the whole is each item's (transformTypeCast, parse_expr.c).
-  return { types: [...outer, ...items.types], bareParameter: items.bareParameter && outer.length === 0 };
+  return {
+    types: [...outer, ...items.types],
+    bareParameter: items.bareParameter && outer.length === 0,
+    values: items.values,
+  };
 }
 
 /** The parts of all items; undefined when one is no constant, or there is none. */
@@ -55,6 +64,7 @@ export function combined(items: readonly Node[]): Constant | undefined {
   return {
     types: parts.flatMap((part) => part!.types),
     bareParameter: parts.some((part) => part!.bareParameter),
+    values: parts.length,
   };
 }
 

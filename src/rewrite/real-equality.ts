@@ -25,6 +25,8 @@ export interface RealEquality {
   /** The casts, if any, keep the comparison inside one leakproof operator. */
   readonly leakproofCasts: boolean;
   readonly bareParameter: boolean;
+  /** How many values the column is compared with, as far as the text tells. */
+  readonly values: number;
 }
 
 export type RealEqualities =
@@ -125,15 +127,16 @@ function realColumn(
 
 /** FAIL-CLOSED: with a cast to any other type the server might pick an operator that does more than compare. */
 function fittingConstant(
-  { types, bareParameter }: Constant,
+  { types, bareParameter, values }: Constant,
   type: EqualityType,
-): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'bareParameter'> | undefined {
+): Pick<RealEquality, 'unqualified' | 'leakproofCasts' | 'bareParameter' | 'values'> | undefined {
   const names = types.map((each) => (type.builtIn ? typeNameOf(each) : lastName(each)));
   if (names.some((name) => name === undefined || !type.casts.has(name))) return undefined;
   return {
     unqualified: type.builtIn ? types.filter((each) => each.names?.length === 1) : [],
     leakproofCasts: type.leakproof.size > 0 && names.every((name) => type.leakproof.has(name!)),
     bareParameter,
+    values,
   };
 }
 

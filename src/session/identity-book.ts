@@ -38,22 +38,25 @@ export class IdentityBook {
   }
 
   /** The identity of one statement that was planned for these facts. */
-  of({ role, purpose }: SessionFacts, context: EnforceContext): SessionIdentity {
+  of({ role, purpose, actor }: SessionFacts, context: EnforceContext): SessionIdentity {
     const policy = this.ports.policyIdentity();
     const { current } = this;
+    const actorName = actor.get('name');
     if (
       (current.role ?? '') === role &&
       (current.purpose ?? '') === purpose &&
+      current.actorName === actorName &&
       current.policy.version === policy.version
     )
       return current;
-    const key = JSON.stringify([role, purpose, policy.name, policy.version]);
+    const key = JSON.stringify([role, purpose, actorName, policy.name, policy.version]);
     const before = this.known.get(key);
     if (before !== undefined) return before;
     const identity: SessionIdentity = {
       ...current,
       role: role === '' ? undefined : role,
       purpose: purpose === '' ? undefined : purpose,
+      actorName,
       legalBasis: context.policy.purposes.get(purpose)?.legalBasis,
       policy: { name: policy.name, version: policy.version },
     };

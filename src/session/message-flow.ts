@@ -57,6 +57,7 @@ export class MessageFlow {
   private state: SessionState | undefined;
   private raw: RawBackend | undefined;
   private limiter: RowLimiter | undefined;
+  private interrupted: (() => void) | undefined;
   private console: ConsoleFrontend | undefined;
 
   /** Begins with the log-in: the StartupMessage is on its way to the server. */
@@ -196,6 +197,7 @@ export class MessageFlow {
 
   /** The session has ended, and with it the statements under way. */
   interrupt(): void {
+    this.interrupted?.();
     this.ledger?.interruptAll();
     this.limiter?.interrupt();
   }
@@ -381,6 +383,7 @@ export class MessageFlow {
       renamed: (applicationName) => (this.applicationName = applicationName),
     });
     this.limiter = statements.limiter;
+    this.interrupted = () => statements.interrupted();
     this.upstreamSink = statements.fromUpstream;
     this.clientSink = statements.fromClient;
   }

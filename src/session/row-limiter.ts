@@ -63,7 +63,6 @@ interface Counted {
   failing: boolean;
   /** The Sync behind its last statement has been sent. */
   ended: boolean;
-  copying: boolean;
 }
 
 /** Statements that return no rows of a table, whatever they name. */
@@ -182,9 +181,6 @@ export class RowLimiter implements FrameSink {
         return counted.answer.kind === 'query' ? 'drop' : inner.message(type, frame);
       case backendTypes['copy-done']:
         return meter.refusal === undefined ? 'pass' : 'drop';
-      case backendTypes['copy-out-response']:
-        counted.copying = true;
-        return inner.message(type, frame);
       case backendTypes['portal-suspended']:
       case backendTypes['command-complete']: {
         if (type === backendTypes['portal-suspended']) meter.stopIfAsked();
@@ -199,7 +195,6 @@ export class RowLimiter implements FrameSink {
       }
       case backendTypes['error-response']: {
         if (meter.refusal !== undefined && !severityOf(frame).fatal) run.stopped = meter.refusal;
-        if (counted.copying) run.rows = meter.delivered;
         const verdict = inner.message(type, frame);
         if (verdict !== 'hold') this.failed(counted);
         return verdict;
@@ -248,7 +243,7 @@ export class RowLimiter implements FrameSink {
   ): Counted {
     const portal = this.portalOf(answer, run);
     const meter = this.meterFor(portal, role);
-    const counted = { answer, role, texts, run, meter, portal, failing: false, ended: false, copying: false };
+    const counted = { answer, role, texts, run, meter, portal, failing: false, ended: false };
     this.counted = counted;
     this.allowance = this.windowOf(role);
     this.allowance.begin();
@@ -261,7 +256,6 @@ export class RowLimiter implements FrameSink {
     counted.run = run;
     counted.portal = this.portalOf(counted.answer, run);
     counted.meter = this.meterFor(counted.portal, role);
-    counted.copying = false;
   }
 
   private meterFor(portal: Portal | undefined, role: RoleLimits): RowMeter {

@@ -36,6 +36,8 @@ export interface StatementSinks {
   readonly fromClient: FrameSink;
   readonly fromUpstream: FrameSink;
   readonly limiter: RowLimiter;
+  /** The session ends, perhaps in the middle of a result. */
+  interrupted(): void;
 }
 
 export function statementSinks(options: StatementSinksOptions): StatementSinks {
@@ -94,5 +96,6 @@ export function statementSinks(options: StatementSinksOptions): StatementSinks {
     fromClient: new FairShare(limited, clientHold),
     fromUpstream: new FairShare(answers, upstreamHold),
     limiter,
+    interrupted: () => backend.interrupted(),
   };
 }

@@ -10,6 +10,7 @@ import { WorkerMetrics, type MetricSnapshot } from '../../observe/aggregate.js';
 import type { Logger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { CountedPlaces } from '../../session/places.js';
+import type { AlertOffice } from '../alert-office.js';
 import { PolicyError } from '../policy-error.js';
 import { watchHandOvers } from './hand-overs.js';
 import { Line } from './line.js';
@@ -24,6 +25,7 @@ export interface CrewOptions {
   readonly mayJoin: (policyVersion: string) => Promise<boolean>;
   readonly reload: () => Promise<readonly PolicyProblem[]>;
   readonly samplesMs: number;
+  readonly alerts: Pick<AlertOffice, 'report' | 'gone'>;
 }
 
 export interface Address {
@@ -184,6 +186,7 @@ export class Crew {
           this.#rows.settle(worker, settled);
           return null;
         },
+        reportAlerts: (report) => this.#options.alerts.report(worker, report),
         ddl: (database) => {
           for (const other of this.members()) if (other !== member) other.line.tell('ddl', database);
           return null;
@@ -228,6 +231,7 @@ export class Crew {
     member.line.close();
     member.places.leaveAll();
     this.#rows.gone(worker);
+    this.#options.alerts.gone(worker);
     this.#members.delete(worker);
     this.#count();
     if (this.#closing) return;

@@ -7,6 +7,7 @@ import type { MetricSnapshot } from '../../observe/aggregate.js';
 import type { LogLevel } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import type { ClientFacts } from '../../session/console/source.js';
+import type { AlertOrders, AlertReport } from '../alert-office.js';
 import type { PreparedReload } from '../reload.js';
 import type { PlaceClaim, PlaceRefusal } from '../../session/places.js';
 
@@ -57,6 +58,8 @@ export type ToPrimary = Readonly<{
   leavePlace: Call<number>;
   leaseRows: Call<LeaseRequest, Lease>;
   settleRows: Call<RowsSettled>;
+  /** What statements were counted as; gives the alerts to write. */
+  reportAlerts: Call<AlertReport, AlertOrders>;
   ddl: Call<string>;
   reload: Call<null, readonly PolicyProblem[]>;
   allSamples: Call<null, readonly MetricSnapshot[]>;

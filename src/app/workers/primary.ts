@@ -11,6 +11,7 @@ import type { Config } from '../../config/schema.js';
 import { startAdmin } from '../../observe/admin.js';
 import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
+import { openAlertOffice } from '../alert-office.js';
 import { encryptionFiles } from '../encryption.js';
 import { inTurn, oneWaiting } from '../reload.js';
 import { tellClosing } from '../tell-closing.js';
@@ -85,6 +86,7 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
     });
     return may;
   };
+  const alerts = await openAlertOffice({ spool: config.audit.spool, logger });
   const crew = new Crew({
     config,
     logger,
@@ -93,6 +95,7 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
     mayJoin,
     reload,
     samplesMs: SAMPLES_MS,
+    alerts,
   });
   try {
     const { host, port } = await crew.begin(START_MS);
@@ -135,7 +138,7 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
       reload,
       close({ graceMs = 0 } = {}) {
         watch?.close();
-        const closed = crew.drain(graceMs);
+        const closed = crew.drain(graceMs).then(() => alerts.close());
         // Health is answered until the end, so that whoever watches sees the drain.
         closing ??= tellClosing(
           closed.finally(() => admin.stop()),
@@ -147,6 +150,7 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
     };
   } catch (error) {
     await crew.drain(0);
+    await alerts.close();
     throw error;
   }
 }

@@ -67,6 +67,7 @@ async function start({ config, origins, version, logLevel, worker, workers }: Wo
           lease: (request, patienceMs) => line.ask('leaseRows', request, patienceMs),
           settle: (settled) => line.tell('settleRows', settled),
         }),
+        reportAlerts: (report) => line.ask('reportAlerts', report),
         noteDdl: (database) => line.tell('ddl', database),
       },
       whole: {

@@ -1,0 +1,159 @@
+/**
+ * Judges what actors do by the alert rules in force: one alert for each rule, actor and window. A state machine over
+ * counts: it reads no clock and does no I/O, and one of it judges for all workers, so that what somebody spreads over
+ * them is counted together.
+ *
+ * INVARIANT(alerts-bounded): rules × MAX_ACTORS accounts and MAX_SUBJECTS subjects are remembered; beyond that actors are
+ * counted together with the others of their login, and subjects twice: an alert too many, never one too few.
+ */
+import type { AlertRule } from '../../policy/alert-rules.js';
+import { Account, type SavedAccount, type SubjectBudget } from './account.js';
+import type { ActorCounts, Alert, AlertActor } from './alert.js';
+
+/** Told apart by one rule. */
+const MAX_ACTORS = 2_000;
+const MAX_SUBJECTS = 1_000_000;
+
+interface RuleState {
+  readonly rule: AlertRule;
+  /** The one that has been quiet for longest is first. */
+  readonly accounts: Map<string, Account>;
+}
+
+/** The past of one actor under one `volume` rule. */
+export interface SavedVolume extends SavedAccount {
+  readonly rule: string;
+  readonly windowMs: number;
+}
+
+export class AlertJudge {
+  /** How often an actor was counted together with others because too many were told apart already. */
+  overflows = 0;
+  private readonly maxActors: number;
+  private readonly budget: SubjectBudget;
+  private states: readonly RuleState[] = [];
+  private unclaimed: readonly SavedVolume[];
+
+  /** @param saved - what a judge before this one has remembered */
+  constructor(
+    saved: readonly SavedVolume[] = [],
+    limits: { readonly actors?: number; readonly subjects?: number } = {},
+  ) {
+    this.unclaimed = saved;
+    this.maxActors = limits.actors ?? MAX_ACTORS;
+    this.budget = { left: limits.subjects ?? MAX_SUBJECTS };
+  }
+
+  /** Rules that have not changed keep their counts; a `volume` rule keeps each actor's past as long as windows fit. */
+  put(rules: readonly AlertRule[]): void {
+    const before = new Map(this.states.map((state) => [state.rule.name, state]));
+    const saved = [...this.unclaimed];
+    for (const { rule, accounts } of this.states) {
+      if (rules.some((one) => same(one, rule))) continue;
+      for (const account of accounts.values()) account.forgetSubjects();
+      if (rule.kind === 'volume')
+        for (const account of accounts.values())
+          saved.push({ ...account.save(), alerted: false, rule: rule.name, windowMs: rule.windowMs });
+    }
+    this.states = rules.map((rule) => {
+      const known = before.get(rule.name);
+      return known !== undefined && same(known.rule, rule) ? known : this.begin(rule, saved);
+    });
+    // A rule may come back with the next reload, but what nobody asks for cannot be kept for ever.
+    this.unclaimed = saved
+      .filter(({ rule }) => !rules.some(({ name }) => name === rule))
+      .slice(-this.maxActors);
+  }
+
+  add(reported: readonly ActorCounts[], now: number): Alert[] {
+    const alerts: Alert[] = [];
+    for (const state of this.states) {
+      const window = Math.floor(now / state.rule.windowMs);
+      for (const counts of reported) {
+        if (!concerns(state.rule, counts)) continue;
+        const alert = this.accountOf(state, counts, window).add(counts, window);
+        if (alert !== undefined) alerts.push(alert);
+      }
+    }
+    return alerts;
+  }
+
+  /** What is worth keeping over a restart. */
+  *saved(): Generator<SavedVolume> {
+    for (const { rule, accounts } of this.states) {
+      if (rule.kind !== 'volume') continue;
+      // Counting goes on between two of them, and moves accounts about.
+      for (const account of [...accounts.values()])
+        yield { ...account.save(), rule: rule.name, windowMs: rule.windowMs };
+    }
+  }
+
+  private begin(rule: AlertRule, saved: readonly SavedVolume[]): RuleState {
+    const accounts = new Map<string, Account>();
+    if (rule.kind === 'volume')
+      for (const one of saved) {
+        if (one.rule !== rule.name || one.windowMs !== rule.windowMs) continue;
+        const actor = actorOf(rule, one.actor);
+        const account = new Account(rule, actor, one.window, this.budget);
+        account.restore(one);
+        accounts.set(keyOf(actor), account);
+      }
+    return { rule, accounts };
+  }
+
+  private accountOf({ rule, accounts }: RuleState, counts: ActorCounts, window: number): Account {
+    let actor = actorOf(rule, counts);
+    let key = keyOf(actor);
+    const known = accounts.get(key);
+    if (known !== undefined) {
+      accounts.delete(key);
+      accounts.set(key, known);
+      return known;
+    }
+    if (accounts.size >= this.maxActors) {
+      const [quietest] = accounts;
+      if (quietest !== undefined && !quietest[1].isActive(window)) {
+        quietest[1].forgetSubjects();
+        accounts.delete(quietest[0]);
+      } else {
+        // Whoever makes up names would push out what counts against the real one.
+        actor = { user: counts.user, role: actor.role, name: undefined, others: true };
+        key = keyOf(actor);
+        this.overflows += 1;
+      }
+    }
+    const account = accounts.get(key) ?? new Account(rule, actor, window, this.budget);
+    accounts.set(key, account);
+    return account;
+  }
+}
+
+function concerns({ roles, kind }: AlertRule, counts: ActorCounts): boolean {
+  if (roles !== undefined && (counts.role === undefined || !roles.includes(counts.role))) return false;
+  switch (kind) {
+    case 'volume':
+      return counts.rows > 0;
+    case 'subjects':
+      return counts.subjects.size > 0 || counts.moreSubjects > 0;
+    case 'refusals':
+      return counts.refusals > 0;
+    case 'equality_lookups':
+      return counts.lookups > 0;
+    case 'hours':
+      return counts.minutes.size > 0;
+  }
+}
+
+function actorOf(rule: AlertRule, { user, role, name, others }: AlertActor): AlertActor {
+  if (rule.per === 'login') return { user, role: undefined, name: undefined };
+  return others === true ? { user, role, name: undefined, others } : { user, role, name };
+}
+
+function keyOf({ user, role, name, others }: AlertActor): string {
+  return JSON.stringify([user, role ?? null, name ?? null, others === true]);
+}
+
+/** Rules are data without order of their own. */
+function same(a: AlertRule, b: AlertRule): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
