@@ -1,11 +1,9 @@
 /** Attempts of an insider who writes messages by hand: names, limits and the audit of what was refused. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FrontendMessage } from '../../src/wire/frontend-message.js';
 import { bySettings, policyFolder } from './claims/support.js';
 import { passwords } from '../support/databases.js';
+import { limitedPolicies } from '../support/limited-policies.js';
 import { startProxy, type Proxy } from '../support/proxy.js';
 import { postgresVersions } from '../support/servers.js';
 import {
@@ -21,20 +19,12 @@ import {
   transcript,
 } from './session/support.js';
 
-const crm = readFileSync('policies/crm.yaml', 'utf8');
-const limited = crm.replace(
-  '  support:\n    purposes: [support]\n',
-  '  support:\n    purposes: [support]\n    limits: { rows_per_statement: 2 }\n',
-);
-
 describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) => {
   let proxy: Proxy;
-  const folder = mkdtempSync(join(tmpdir(), 'pgveil-wire-'));
+  const policies = limitedPolicies();
   beforeAll(async () => {
-    expect(limited).not.toBe(crm);
-    writeFileSync(join(folder, 'crm.yaml'), limited);
     proxy = await startProxy(version, {
-      policies: folder,
+      policies: policies.path,
       setup: async (db) => {
         await db.query('CREATE TABLE drafts (id int); GRANT ALL ON drafts TO crm_support', 'crm_admin');
       },
@@ -42,7 +32,7 @@ describe.each(postgresVersions)('messages by hand on PostgreSQL %i', (version) =
   });
   afterAll(async () => {
     await proxy.stop();
-    rmSync(folder, { recursive: true, force: true });
+    policies.remove();
   });
 
   const open = (): Promise<RawClient> =>

@@ -2,12 +2,10 @@
  * Attempts of an insider who writes messages by hand to have rows that are not counted, a statement that is taken for
  * another, or answers out of step: each ends as the same statement written plainly does.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FrontendMessage } from '../../../src/wire/frontend-message.js';
 import { passwords, type TestRole } from '../../support/databases.js';
+import { limitedPolicies } from '../../support/limited-policies.js';
 import { type Proxy, startProxy } from '../../support/proxy.js';
 import { postgresVersions } from '../../support/servers.js';
 import {
@@ -23,11 +21,6 @@ import {
   transcript,
 } from '../session/support.js';
 
-const crm = readFileSync('policies/crm.yaml', 'utf8');
-const limited = crm.replace(
-  '  support:\n    purposes: [support]\n',
-  '  support:\n    purposes: [support]\n    limits: { rows_per_statement: 2 }\n',
-);
 const deferred = `CREATE TABLE parents (id int PRIMARY KEY);
   CREATE TABLE children (id int, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
   GRANT ALL ON parents, children TO crm_support`;
@@ -36,12 +29,10 @@ const fails = 'INSERT INTO children VALUES (1, 7)';
 
 describe.each(postgresVersions)('an insider with messages on PostgreSQL %i', (version) => {
   let proxy: Proxy;
-  const folder = mkdtempSync(join(tmpdir(), 'pgveil-insider-'));
+  const policies = limitedPolicies();
   beforeAll(async () => {
-    expect(limited).not.toBe(crm);
-    writeFileSync(join(folder, 'crm.yaml'), limited);
     proxy = await startProxy(version, {
-      policies: folder,
+      policies: policies.path,
       setup: async (db) => {
         await db.query(deferred, 'crm_admin');
       },
@@ -49,7 +40,7 @@ describe.each(postgresVersions)('an insider with messages on PostgreSQL %i', (ve
   });
   afterAll(async () => {
     await proxy.stop();
-    rmSync(folder, { recursive: true, force: true });
+    policies.remove();
   });
 
   const open = (user: TestRole = 'crm_support'): Promise<RawClient> =>
