@@ -4,9 +4,7 @@
  * person. It reads no rows and no files.
  */
 import { createHmac } from 'node:crypto';
-
-/** How keys of a column are spelled. */
-export type KeyKind = 'number' | 'uuid' | 'text' | 'bpchar' | 'bytea' | 'other';
+import type { KeyKind } from '../enforce/types.js';
 
 /** 16 bytes: two of a hundred million people share one with a probability below 10^-22. */
 const HMAC_BYTES = 16;

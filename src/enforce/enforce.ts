@@ -30,6 +30,8 @@ import { decideBase, decideRelations } from './relations.js';
 import { serverSessionNeed } from './server-session.js';
 import { unsupportedShape } from './shape.js';
 import { isSilent } from './silent-statement.js';
+import { copyReadsLiterals } from './copy-layout.js';
+import { subjectFacts } from './subject-facts.js';
 import { statementRule } from './statement-kinds.js';
 import { isTrivialQuery, needsNobody } from './trivial-query.js';
 import { readStatement } from './statement-parts.js';
@@ -174,7 +176,9 @@ function draftQuery(
   before: PlanFacts,
 ): PlanDraft {
   const tables = [...new Set(resolved.relations.map((use) => `${use.relation.schema}.${use.relation.name}`))];
-  const withTables: PlanFacts = { ...before, tables };
+  // What is refused runs all the same where it is only observed.
+  const reached = context.policy.mode === 'observe' ? { subjectTables: tables } : {};
+  const withTables: PlanFacts = { ...before, tables, ...reached };
   const calls = columnCalls(resolved, context.catalog);
   const functions = checkFunctions(resolved, context.catalog, context.policy, calls);
   if (!functions.ok) return refused(functions.refusal, withTables);
@@ -183,11 +187,18 @@ function draftQuery(
   const involved = new Map([...relations.guarded, ...relations.written]);
   const facts = dataFacts(resolved, involved, withTables, session, context);
   const reading = readColumns(resolved, involved, context.catalog);
-  const full: PlanFacts = { ...facts, columns: reading.columns, maskedLabels: reading.maskedLabels };
+  const writes = writesOf(resolved.statement.node);
+  const subjects = subjectFacts(resolved, { involved, writes, opened: context.policy.allowedFunctions });
+  const full: PlanFacts = {
+    ...facts,
+    subjectTables: subjects.subjectTables,
+    columns: reading.columns,
+    maskedLabels: reading.maskedLabels,
+    ...(reading.lookups > 0 && { lookups: reading.lookups }),
+  };
   if (reading.refusal !== undefined) return refused(reading.refusal, full);
   const system = refusedSystemColumn(resolved, involved, context.catalog);
   if (system !== undefined) return refused(system, full);
-  const writes = writesOf(resolved.statement.node);
   const rejected = rejectedWrite(resolved, relations.written);
   if (rejected !== undefined) return refused(rejected, full);
   const constrained = constrainedWrite(resolved, relations.written, writes, {
@@ -231,16 +242,21 @@ function draftQuery(
     kind: 'edit' as const,
     edits: rewrite.edits,
     rewritten: involved.size > 0,
-    facts: full,
+    facts: { ...full, ...subjects },
     intended: rewrite.intended.root,
-    reusable: !rewrite.readsLiterals,
+    reusable: !rewrite.readsLiterals && (subjects.subjects === undefined || !copyReadsLiterals(node)),
   };
   if (!('ExplainStmt' in node)) return edit;
   const parse = queryParser(parser, verifyLimits);
   const answer = explained(resolved, node.ExplainStmt, relations, rewrite, full, parse);
   if (!answer.ok) return refused(answer.refusal, full, false);
   // The options may be literals, which decided.
-  return { ...edit, edits: answer.edits, facts: { ...full, outputs: undefined }, reusable: false };
+  return {
+    ...edit,
+    edits: answer.edits,
+    facts: { ...full, outputs: undefined },
+    reusable: false,
+  };
 }
 
 function dataFacts(

@@ -91,7 +91,7 @@ function protectedDecision(
     guards,
     linkable: new Set(),
     rules: ['pgveil:catalogs'],
-    subjectColumn: undefined,
+    subject: undefined,
   };
   protectedDecisions.set(relation, decision);
   return decision;

@@ -2,6 +2,7 @@
 import type { BoundPolicy, SessionRule } from '../policy/types.js';
 import type { SearchPath } from '../resolve/types.js';
 import type { Catalog } from '../catalog/types.js';
+import type { NameUses } from '../sql/name-uses.js';
 import type { ByteString } from '../sql/types.js';
 import type { SessionSettings, TokenClaims } from './session-settings.js';
 
@@ -125,6 +126,41 @@ export type SessionEffect =
       readonly name?: string | undefined;
     };
 
+/** How keys of a column are spelled. */
+export type KeyKind = 'number' | 'uuid' | 'text' | 'bpchar' | 'bytea' | 'other';
+
+/** An output column that carries the key of a data subject. */
+export interface SubjectOutput {
+  /** From 0. */
+  readonly position: number;
+  readonly kind: KeyKind;
+  /** Of the output column; undefined where the server chooses it among several. */
+  readonly typeOid: number | undefined;
+}
+
+/** How the rows of a COPY TO are written. */
+export interface CopyLayout {
+  readonly format: 'text' | 'csv' | 'binary';
+  readonly header: boolean;
+  readonly delimiter: string;
+  readonly null: string;
+  readonly quote: string;
+  readonly escape: string;
+}
+
+/** Whose data the rows of a statement carry, and where the keys stand in them. */
+export interface SubjectPlan {
+  /** By position; at least one. */
+  readonly outputs: readonly SubjectOutput[];
+  /** How many a row has. */
+  readonly fields: number;
+  /** A row is nobody's data but those whose keys stand in it. */
+  readonly complete: boolean;
+  /** FETCH in a Query brings binary rows. */
+  readonly binaryCursor?: boolean;
+  readonly copy?: CopyLayout;
+}
+
 /** What the audit, the guard and the metrics need to know of a planned statement. */
 export interface PlanFacts {
   /** PostgreSQL's word: SELECT, INSERT, COPY, SET, … */
@@ -136,8 +172,12 @@ export interface PlanFacts {
   /** `schema.table.column` → how it was shown. Only columns of protected relations that the statement reads. */
   readonly columns: Readonly<Record<string, 'clear' | 'masked' | 'denied'>>;
   readonly maskedLabels: readonly string[];
+  /** With how many values real ones are compared under `where: equality`; absent: none. */
+  readonly lookups?: number;
   /** Those of `tables` whose rows are data subjects' data. */
   readonly subjectTables?: readonly string[];
+  /** Undefined: its rows carry no key of a data subject in the clear. */
+  readonly subjects?: SubjectPlan;
   readonly rules: readonly string[];
   readonly outputs: readonly OutputExposure[] | undefined;
   /** It cannot return a row. */
@@ -222,5 +262,5 @@ export interface Planner {
     readonly shapeId: string;
     readonly command: string;
     readonly tags: Readonly<Record<string, string>>;
-  };
+  } & NameUses;
 }

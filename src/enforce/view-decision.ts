@@ -7,7 +7,14 @@ import type { Catalog, Column, Relation } from '../catalog/types.js';
 import type { MaskContext } from '../policy/masks/mask-kind.js';
 import { redactMask } from '../policy/masks/redact.js';
 import { safeTypeName } from '../policy/sql-text.js';
-import type { ColumnDecision, MaskSql, RelationDecision, RowGuard, SubjectPath } from '../policy/types.js';
+import type {
+  ColumnDecision,
+  MaskSql,
+  RelationDecision,
+  RowGuard,
+  RowSubjects,
+  SubjectPath,
+} from '../policy/types.js';
 import type { BaseColumn, BaseUse, ViewLineage } from '../resolve/lineage.js';
 import { viewLineage } from '../resolve/lineage.js';
 import type { Parser } from '../sql/parse.js';
@@ -133,7 +140,7 @@ function protectView(
   const guards: RowGuard[] = [];
   const linkable = new Set<number>();
   const rules = new Set<string>();
-  let subjectColumn: number | undefined;
+  const subjects: RowSubjects[] = [];
   for (const [base, decision] of decisions) {
     const shown = (attnum: number): number | undefined => shownAs(view, lineage, base, attnum);
     for (const rule of decision.rules) rules.add(rule);
@@ -141,7 +148,7 @@ function protectView(
       const column = shown(attnum);
       if (column !== undefined) linkable.add(column);
     }
-    if (decision.subjectColumn !== undefined) subjectColumn ??= shown(decision.subjectColumn);
+    if (decision.subject !== undefined) subjects.push(shownSubjects(decision.subject, base, shown));
     for (const guard of decision.guards) {
       const moved = base.plain ? moveGuard(guard, shown) : undefined;
       if (moved === undefined) {
@@ -155,7 +162,25 @@ function protectView(
       if (!guards.some((each) => sameGuard(each, moved))) guards.push(moved);
     }
   }
-  return { access: 'protected', columns, guards, linkable, rules: [...rules], subjectColumn };
+  const subject: RowSubjects | undefined =
+    subjects.length === 0
+      ? undefined
+      : {
+          keys: [...new Set(subjects.flatMap(({ keys }) => keys))],
+          complete: subjects.every(({ complete }) => complete),
+        };
+  return { access: 'protected', columns, guards, linkable, rules: [...rules], subject };
+}
+
+/** Those of a base's data subjects whose keys the view shows; of rows that it puts together it may show one's key alone. */
+function shownSubjects(
+  { keys, complete }: RowSubjects,
+  base: BaseUse,
+  shown: (attnum: number) => number | undefined,
+): RowSubjects {
+  const columns = keys.map(shown).filter((column) => column !== undefined);
+  const all = keys.length > 0 && columns.length === keys.length;
+  return { keys: columns, complete: complete && all && base.plain };
 }
 
 /**

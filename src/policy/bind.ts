@@ -20,6 +20,8 @@ import type {
   PurposeFacts,
   RelationDecision,
   RolePolicy,
+  RowSubjects,
+  SubjectPath,
 } from './types.js';
 
 /** Decides about a view that the policy does not name, from the decisions about what it reads. */
@@ -52,6 +54,12 @@ function rolePolicy({ purposes, limits }: RoleEntry): RolePolicy {
   if (limits === undefined) return { purposes };
   const { rows_per_statement: rowsPerStatement, rows_per_hour: rowsPerHour } = limits;
   return { purposes, limits: { rowsPerStatement, rowsPerHour } };
+}
+
+function subjectsBy(path: SubjectPath): RowSubjects {
+  return path.hops.length === 0
+    ? { keys: [path.column], complete: true }
+    : { keys: [], complete: true, via: path };
 }
 
 /** The consent table with its parents and children: who reads it learns what it protects. */
@@ -87,6 +95,9 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
   if (problems.some((problem) => problem.severity === 'error')) return { ok: false, problems };
 
   const sources: GuardSources = { binding, subjects, consent, rules };
+  /** FAIL-CLOSED: labels on a view's columns do not say whose they are, and it reads the tables of data subjects. */
+  const subjectsUnknown = (relation: Relation): RowSubjects | undefined =>
+    isView(relation) ? { keys: [], complete: false } : undefined;
   const protectedRelation = (role: string, purpose: string, relation: Relation): RelationDecision => {
     const entry = content.purposes.get(purpose)?.value;
     const path = subjects.path(relation.oid);
@@ -111,7 +122,7 @@ export function bindPolicy(set: LoadedPolicySet, catalog: Catalog, options: Bind
       guards,
       linkable: new Set(keys.filter((attnum) => decisions.get(attnum)?.kind === 'clear')),
       rules: [...(masked ? [`roles.${role}.masks`] : []), ...guards.map((guard) => guard.rule)],
-      subjectColumn: path?.hops.length === 0 ? path.column : undefined,
+      subject: path === undefined ? subjectsUnknown(relation) : subjectsBy(path),
     };
   };
 

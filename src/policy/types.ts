@@ -62,6 +62,16 @@ export type ColumnDecision =
     }
   | { readonly kind: 'denied'; readonly label: string | undefined };
 
+/** Whose data the rows of a relation are. */
+export interface RowSubjects {
+  /** Columns that hold keys of data subjects. */
+  readonly keys: readonly number[];
+  /** A row is the data of those alone whose keys it holds, or that `via` leads to. */
+  readonly complete: boolean;
+  /** The row holds no key itself. */
+  readonly via?: SubjectPath;
+}
+
 /** From a protected relation's row to the key of its data subject. */
 export interface SubjectPath {
   /** Column of the protected relation. */
@@ -128,8 +138,8 @@ export type RelationDecision =
       /** Columns that stay bare although rows are guarded: subject keys and keys that lead to them, where clear. */
       readonly linkable: ReadonlySet<number>;
       readonly rules: readonly string[];
-      /** The column that holds the data subject's key, when the row itself carries it. */
-      readonly subjectColumn: number | undefined;
+      /** Undefined: its rows are nobody's that the policy names. */
+      readonly subject: RowSubjects | undefined;
     };
 
 export interface SessionRule {

@@ -52,8 +52,11 @@ function analyseCopy(resolution: Resolution, copy: CopyStmt): RowShape {
   scope.entries.push(entry);
   walkExpression(resolution, copy.whereClause, scope);
   if (copy.is_from === true) return NO_OUTPUT;
-  const listed = copy.attlist?.map((node) => stringOf(node));
-  const columns = entry.columns.filter(({ name }) => listed === undefined || listed.includes(name));
+  // Generated columns are copied only where they are named (CopyGetAttnums in src/backend/commands/copy.c).
+  const listed =
+    copy.attlist?.map((node) => stringOf(node)) ??
+    use.relation.columns.filter(({ generated }) => !generated).map(({ name }) => name);
+  const columns = listed.flatMap((listedName) => entry.columns.filter(({ name }) => name === listedName));
   return { columns, openAt: undefined };
 }
 
