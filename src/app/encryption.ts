@@ -23,13 +23,14 @@ export type EncryptionOutcome =
   | { readonly ok: true; readonly encryption: Encryption; readonly warnings: readonly PolicyProblem[] }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
 
-type TlsConfig = Pick<Config, 'listen' | 'upstream'>;
+type TlsConfig = Pick<Config, 'listen' | 'upstream'> & { readonly audit: Pick<Config['audit'], 'redis'> };
 
 /** Reads and tries every file; nothing is put in force. */
 export function loadEncryption(config: TlsConfig): EncryptionOutcome {
   const files = new PemFiles();
   const listen = loadListen(config.listen.tls, files);
   const upstream = loadUpstream(config.upstream, files);
+  tryRedis(config.audit.redis, files);
   const { problems, certificates } = files;
   return problems.length > 0
     ? { ok: false, problems }
@@ -41,13 +42,22 @@ export function loadEncryption(config: TlsConfig): EncryptionOutcome {
 }
 
 /** The paths of all files that a reload reads. */
-export function encryptionFiles({ listen, upstream }: TlsConfig): readonly string[] {
+export function encryptionFiles({ listen, upstream, audit }: TlsConfig): readonly string[] {
   const own = listen.tls?.mode === 'disable' ? undefined : listen.tls;
   const theirs = upstream.tls?.mode === 'disable' ? undefined : upstream.tls;
   const others = own?.certificates.flatMap(({ cert, key }) => [cert, key]) ?? [];
-  return [own?.cert, own?.key, own?.client_ca, ...others, theirs?.ca, theirs?.cert, theirs?.key].filter(
-    (path): path is string => path !== undefined && path !== 'system',
-  );
+  const ofRedis = redisTls(audit.redis).flatMap(({ ca, cert, key }) => [ca, cert, key]);
+  const all = [
+    own?.cert,
+    own?.key,
+    own?.client_ca,
+    ...others,
+    theirs?.ca,
+    theirs?.cert,
+    theirs?.key,
+    ...ofRedis,
+  ];
+  return all.filter((path): path is string => path !== undefined && path !== 'system');
 }
 
 /** Sessions ask it for each connection. Those that live keep what they began with. */
@@ -100,6 +110,19 @@ function loadUpstream({ host, tls }: Config['upstream'], files: PemFiles): Upstr
   const client = tls.cert === undefined ? undefined : files.pair(tls.cert, tls.key!);
   if (files.problems.length > before) return undefined;
   return createUpstreamTls({ mode, host, ca, client, direct });
+}
+
+/** The client of Redis reads them itself, at each connection; here they are only tried. */
+function tryRedis(redis: Config['audit']['redis'], files: PemFiles): void {
+  for (const { ca, cert, key } of redisTls(redis)) {
+    if (ca !== undefined) files.authorities(ca);
+    if (cert !== undefined) files.pair(cert, key!);
+  }
+}
+
+function redisTls(redis: Config['audit']['redis']) {
+  if (redis === undefined || typeof redis === 'string') return [];
+  return [redis.tls, redis.sentinel?.tls].filter((tls) => tls !== undefined);
 }
 
 /** Where systems keep the authorities they trust: OpenSSL's own setting first, then Debian, Red Hat, Alpine and BSD. */

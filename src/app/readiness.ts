@@ -67,6 +67,13 @@ function auditCheck({ audit, auditLagLimitSeconds }: ReadinessSources): CheckRes
   const state = audit();
   if (state.spoolFailing)
     return { ok: false, detail: 'the audit spool cannot be written: check the disk of audit.spool' };
+  if (state.redisRefused) {
+    return {
+      ok: false,
+      detail:
+        'the settings of Redis lose acknowledged events: see the log, or write audit.accept_lossy_redis: true',
+    };
+  }
   const detail = `${Math.round(state.lagSeconds)} s behind`;
   return state.lagSeconds > auditLagLimitSeconds
     ? { ok: false, detail: `${detail}, over the limit of ${auditLagLimitSeconds} s: check Redis` }

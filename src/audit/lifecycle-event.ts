@@ -4,6 +4,7 @@
  */
 import type { DropReason, LifecycleEvent, SessionIdentity } from './types.js';
 import { canonicalJson, canonicalString } from './canonical.js';
+import { alertFacts, alertText } from './alerts/alert-text.js';
 import type { EventDraft } from './chain.js';
 import {
   databaseText,
@@ -11,6 +12,7 @@ import {
   eventDraft,
   fragmentsOfSession,
   NO_PLAN,
+  optional,
   textWithActivity,
   type EventParts,
   type EventSource,
@@ -33,6 +35,15 @@ type Particular = Pick<EventParts, 'session'> & Partial<EventParts> & { readonly
 
 function partsOf(source: EventSource, event: LifecycleEvent): Particular {
   switch (event.kind) {
+    case 'alert':
+      return {
+        activity: { id: activity.other, name: 'Alert' },
+        session: alertSession(source, event),
+        severityId: severity[event.alert.severity],
+        statusDetail: alertText(event.alert),
+        extraRule: `alerts.${event.alert.rule}`,
+        more: { alert: alertFacts(event.alert) },
+      };
     case 'session-open':
       return {
         activity: { id: activity.connect, name: 'Connect' },
@@ -97,6 +108,13 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
             interrupted: event.interrupted,
           },
         },
+      };
+    case 'trim':
+      return {
+        activity: { id: activity.other, name: 'Audit stream trimmed' },
+        session: ofItself(source),
+        statusDetail: `${event.entries} entries are removed from the stream by audit.trim`,
+        more: { trimmed: { stream: event.stream, instances: event.instances } },
       };
     case 'checkpoint':
       return {
@@ -166,6 +184,19 @@ function ofItself(source: EventSource): SessionFragments {
     ...noSession,
     actor: canonicalJson({ app_name: 'pgveil', session: { uid: '' }, user: { name: 'pgveil' } }),
     srcEndpoint: canonicalJson({ name: source.instance }),
+  };
+}
+
+function alertSession(
+  source: EventSource,
+  { alert: { actor }, policy }: Extract<LifecycleEvent, { kind: 'alert' }>,
+): SessionFragments {
+  return {
+    ...noSession,
+    actor: canonicalJson({ app_name: '', session: { uid: '' }, user: { name: actor.user } }),
+    srcEndpoint: canonicalJson({ name: source.instance }),
+    policy: canonicalJson({ name: policy.name, version: policy.version }),
+    role: optional(actor.role),
   };
 }
 

@@ -3,15 +3,27 @@
  * everything to the spool. Owns the choice between strict and relaxed; knows no bytes, no sockets, no metrics.
  */
 import { randomUUID } from 'node:crypto';
-import type { AuditPort, AuditTicket, LifecycleEvent, StatementOutcome, StatementRecord } from './types.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  AuditPort,
+  AuditTicket,
+  DropReason,
+  LifecycleEvent,
+  StatementOutcome,
+  StatementRecord,
+} from './types.js';
 import type { EventDraft } from './chain.js';
 import { CheckpointWriter, type CheckpointOptions } from './checkpoint-writer.js';
-import { eventSource, INTERRUPTED, statementEvent } from './event.js';
+import { Drops } from './drops.js';
+import { eventSource, INTERRUPTED, statementEvent, type EventSource } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
 import { Shipper } from './redis.js';
+import type { SettingsVerdict } from './redis-settings.js';
 import type { RedisTarget } from './redis-target.js';
+import { StreamTrimmer, type TrimPolicy } from './redis-trim.js';
 import { Spool } from './spool.js';
 import type { AppendEntry } from './spool-entry.js';
+import type { SpoolLimits } from './spool-limits.js';
 
 export interface AuditLogOptions {
   readonly spoolDirectory: string;
@@ -20,11 +32,18 @@ export interface AuditLogOptions {
   readonly version: string;
   /** Names the chain; absent: a name that stays with the spool directory. */
   readonly instance?: string;
-  /** Absent: the spool alone is the log, and nothing of it is ever deleted. */
-  readonly redis?: { readonly target: RedisTarget; readonly stream: string };
-  readonly segmentBytes?: number;
+  /** Absent: the spool alone is the log. */
+  readonly redis?: {
+    readonly target: RedisTarget;
+    readonly stream: string;
+    /** Takes a Redis in strict durability whose settings lose acknowledged events. */
+    readonly acceptLossy?: boolean;
+    /** Absent: this one removes nothing from the stream. */
+    readonly trim?: TrimPolicy & { readonly everyMs?: number };
+  };
+  readonly limits?: Partial<SpoolLimits>;
+  /** Entries that may wait in memory while the spool takes nothing. */
   readonly maxQueued?: number;
-  readonly retainSegments?: number;
   /** Absent: the chains are not signed. */
   readonly checkpoints?: CheckpointOptions;
   /** For the log; texts without values. */
@@ -40,14 +59,22 @@ export interface AuditStateChange {
 export interface AuditState {
   readonly instance: string;
   readonly spoolFailing: boolean;
+  /** It fails because audit.spool_limits.bytes is reached. */
+  readonly spoolAtLimit: boolean;
   /** Undefined without Redis. */
   readonly redisUp: boolean | undefined;
   /** Bytes not yet shipped; without Redis all bytes of the spool. */
   readonly spoolBytes: number;
   readonly lagSeconds: number;
+  /** The settings of Redis lose events that it has acknowledged; undefined without Redis, or while nobody knows. */
+  readonly redisLossy: boolean | undefined;
+  /** And that should have kept pgveil from starting. */
+  readonly redisRefused: boolean;
+  /** Events that Redis had acknowledged, lost, and been sent once more. */
+  readonly shippedAgain: number;
   /** Events appended by this process. */
   readonly events: number;
-  /** Events that could be kept nowhere because the disk failed for too long. */
+  /** Events that could be kept nowhere because the spool took none for too long. */
   readonly lost: number;
 }
 
@@ -62,37 +89,74 @@ export class AuditUnavailableError extends Error {
   override readonly name = 'AuditUnavailableError';
 }
 
+/** In strict durability pgveil does not start with a Redis that forgets. */
+export class LossyRedisError extends Error {
+  override readonly name = 'LossyRedisError';
+
+  constructor(losses: readonly string[]) {
+    super(
+      `${losses.join('; ')}. With audit.durability: strict pgveil does not start with such a Redis: change its settings, or write audit.accept_lossy_redis: true`,
+    );
+  }
+}
+
+/** How long a start waits for Redis to show its settings. One that is down is judged when it is back. */
+const FIRST_VERDICT_MS = 3_000;
+
 /** Opens the spool, closes what a crash left open, and starts shipping. Rejects when the spool cannot be used. */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
   const tell = (level: AuditStateChange['level'], message: string): void =>
     options.onState?.({ level, message });
   let shipper: Shipper | undefined;
-  let lost = 0;
+  const drops = new Drops();
   const spool = new Spool({
     directory: options.spoolDirectory,
     instance: options.instance,
-    ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+    limits: options.limits ?? {},
+    shipping: options.redis !== undefined,
     ...(options.maxQueued === undefined ? {} : { maxQueued: options.maxQueued }),
-    onState: (failure) =>
-      failure === undefined
-        ? tell('info', 'audit spool can be written again')
-        : tell('error', failureText(failure)),
-    onDurable: () => shipper?.wake(),
-    onLost: (cause) =>
-      lose(`bug: an audit event could not be built (${cause instanceof Error ? cause.name : 'unknown'})`),
+    onState: (failure) => {
+      if (failure !== undefined) {
+        tell('error', failureText(failure));
+        return;
+      }
+      tell('info', 'audit spool can be written again');
+      tellDrops();
+    },
+    onDurable: () => {
+      shipper?.wake();
+      tellDrops();
+    },
+    onLost: (cause) => {
+      const name = cause instanceof Error ? cause.name : 'unknown';
+      drop('bug', Date.now(), `bug: an audit event could not be built (${name})`);
+    },
+    onWarning: (message) => tell('warn', message),
   });
   const source = eventSource(spool.instance, options.version);
 
-  function lose(why: string): void {
-    lost++;
+  function drop(reason: DropReason, time: number, why: string): void {
+    drops.note(reason, time);
+    const { total } = drops;
     // The first one, and then every thousandth: loud, but no second flood while the disk is full.
-    if (lost === 1 || lost % 1000 === 0) tell('error', `${lost} audit events are lost: ${why}`);
+    if (total === 1 || total % 1000 === 0) tell('error', `${total} audit events are lost: ${why}`);
   }
 
   function keep(entry: AppendEntry): boolean {
     const taken = spool.append(entry);
-    if (!taken && entry.content.kind === 'event') lose('the spool cannot be written and its memory is full');
+    if (!taken && entry.content.kind === 'event') {
+      const reason = spool.atLimit ? 'limit' : 'disk';
+      drop(reason, entry.time, 'the spool cannot be written and its memory is full');
+    }
     return taken;
+  }
+
+  /** As soon as the spool takes events again. */
+  function tellDrops(beyondLimit = false): void {
+    if (!drops.pending || (spool.failure !== undefined && !beyondLimit)) return;
+    for (const event of drops.take()) {
+      if (!spool.append({ ...lifecycle(source, event), beyondLimit })) drops.putBack(event);
+    }
   }
 
   function append(entry: AppendEntry): Promise<void> {
@@ -105,23 +169,67 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     });
   }
 
-  await closeInterrupted(spool, tell);
+  await closeInterrupted(spool, source, tell);
   const checkpoints =
     options.checkpoints === undefined ? undefined : new CheckpointWriter(spool, source, options.checkpoints);
+  let verdict: SettingsVerdict | undefined;
+  const mustKeep = options.durability === 'strict' && options.redis?.acceptLossy !== true;
+  let trimmer: StreamTrimmer | undefined;
   if (options.redis !== undefined) {
-    shipper = new Shipper({
-      ...options.redis,
+    const { target, stream, trim } = options.redis;
+    let decided = (): void => undefined;
+    const first = new Promise<void>((resolve) => (decided = resolve));
+    let starting = true;
+    const ship = (shipper = new Shipper({
+      target,
+      stream,
       spool,
-      retainSegments: options.retainSegments ?? 4,
-      onState: (up, reason) =>
-        up
-          ? tell('info', 'Redis is reachable, audit events are shipped')
-          : tell(
-              'warn',
-              `Redis is unreachable, audit events wait in the spool: ${reason ?? 'connection closed'}`,
-            ),
-      onWarning: (message) => tell('warn', message),
-    });
+      onState: (up, reason) => {
+        if (up) {
+          tell('info', 'Redis is reachable, audit events are shipped');
+          return;
+        }
+        tell(
+          'warn',
+          `Redis is unreachable, audit events wait in the spool: ${reason ?? 'connection closed'}`,
+        );
+        decided();
+      },
+      onProblem: tell,
+      onVerdict: (found) => {
+        verdict = found;
+        for (const warning of found.warnings) tell('warn', warning);
+        // At the start they are the reason not to start.
+        if (!starting || !mustKeep) for (const loss of found.losses) tell(mustKeep ? 'error' : 'warn', loss);
+        decided();
+      },
+    }));
+    if (mustKeep) {
+      await Promise.race([first, sleep(FIRST_VERDICT_MS, undefined, { ref: false })]);
+      if (verdict !== undefined && verdict.losses.length > 0) {
+        checkpoints?.close();
+        await ship.close(0);
+        spool.release();
+        throw new LossyRedisError(verdict.losses);
+      }
+    }
+    starting = false;
+    if (trim !== undefined) {
+      trimmer = new StreamTrimmer({
+        redis: ship.redis,
+        stream,
+        policy: trim,
+        ...(trim.everyMs === undefined ? {} : { everyMs: trim.everyMs }),
+        record: async (instances, entries) => {
+          await append({
+            ...lifecycle(source, { kind: 'trim', stream, entries, instances }),
+            until: 'synced',
+          });
+          await ship.passed(spool.durable);
+        },
+        onWarning: (message) => tell('warn', message),
+      });
+    }
   }
 
   return {
@@ -151,6 +259,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       const entry: AppendEntry = {
         uid: ticket.uid,
         time,
+        bytes: heldBytes(record, outcome),
         content: { kind: 'event', draft },
         until: waits ? 'written' : 'queued',
       };
@@ -160,31 +269,33 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     },
 
     lifecycle(event: LifecycleEvent): void {
-      const uid = randomUUID();
-      const time = Date.now();
-      keep({
-        uid,
-        time,
-        content: { kind: 'event', draft: () => lifecycleEvent(source, uid, time, event) },
-        until: 'queued',
-      });
+      keep(lifecycle(source, event));
     },
 
     state: () => ({
       instance: spool.instance,
       spoolFailing: spool.failure !== undefined,
+      spoolAtLimit: spool.atLimit,
       redisUp: shipper?.up,
       spoolBytes: spool.bytesBehind(shipper?.position),
       lagSeconds: shipper?.lagSeconds(Date.now()) ?? 0,
+      redisLossy: verdict === undefined ? undefined : verdict.losses.length > 0,
+      redisRefused: mustKeep && (verdict?.losses.length ?? 0) > 0,
+      shippedAgain: shipper?.shippedAgain ?? 0,
       events: spool.events,
-      lost,
+      lost: drops.total,
     }),
 
     async close(deadlineMs = 5_000) {
       const until = Date.now() + deadlineMs;
       checkpoints?.close();
+      trimmer?.close();
       try {
         await spool.drainWithin(deadlineMs);
+        for (const { time } of spool.discardQueued())
+          drop('limit', time, 'pgveil stops while the spool is full');
+        tellDrops(true);
+        await spool.drainWithin(Math.max(0, until - Date.now()));
       } finally {
         await shipper?.close(Math.max(0, until - Date.now()));
         spool.release();
@@ -193,9 +304,29 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   };
 }
 
-/** An intent whose outcome a crash has swallowed becomes an event with the status Interrupted. */
+function lifecycle(source: EventSource, event: LifecycleEvent): AppendEntry {
+  const uid = randomUUID();
+  const time = Date.now();
+  return {
+    uid,
+    time,
+    content: { kind: 'event', draft: () => lifecycleEvent(source, uid, time, event) },
+    until: 'queued',
+  };
+}
+
+/** What an outcome that waits keeps in memory: two bytes for a character at most, as many texts are shared with plans. */
+function heldBytes({ auditText }: StatementRecord, { subjects }: StatementOutcome): number {
+  return 2 * auditText.length + SUBJECT_BYTES * (subjects?.hmacs.length ?? 0);
+}
+
+/** A string of 22 characters and its place in the list. */
+const SUBJECT_BYTES = 48;
+
+/** An intent whose outcome a crash has swallowed becomes an event with the status Interrupted; what was cut is one too. */
 async function closeInterrupted(
   spool: Spool,
+  source: EventSource,
   tell: (level: AuditStateChange['level'], message: string) => void,
 ): Promise<void> {
   const { tornBytes, damage, intents } = spool.recovered;
@@ -205,6 +336,10 @@ async function closeInterrupted(
       'error',
       `audit spool is damaged: ${hole.bytes} bytes at offset ${hole.offset} of segment ${hole.segment} are unreadable`,
     );
+  }
+  if (intents.length > 0 || tornBytes > 0 || damage.length > 0) {
+    const event = { kind: 'recovered', tornBytes, damage, interrupted: intents.length } as const;
+    spool.append({ ...lifecycle(source, event), beyondLimit: true });
   }
   if (intents.length === 0) return;
   tell('warn', `${intents.length} statements had no outcome when pgveil stopped; recorded as interrupted`);
@@ -231,5 +366,5 @@ function handled(promise: Promise<void>): Promise<void> {
 
 function failureText(failure: Error): string {
   const cause = failure.cause as NodeJS.ErrnoException | undefined;
-  return cause?.code === undefined ? failure.message : `${failure.message} (${cause.code})`;
+  return cause === undefined ? failure.message : `${failure.message} (${cause.code ?? cause.message})`;
 }

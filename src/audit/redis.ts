@@ -1,13 +1,16 @@
 /**
  * The shipper: copies the spool into the Redis stream. Knows nothing of sessions; never holds anybody up.
  *
- * INVARIANT(at-least-once): the cursor moves only behind events that Redis has acknowledged. A batch is one script or
- * one MULTI, so that it is in the stream whole and in order, or not at all; after a lost connection it is sent again,
- * and the copies are recognisable by `uid`.
+ * INVARIANT(at-least-once): the cursor moves only behind events that Redis has acknowledged, and back to where the stream
+ * ends when Redis has lost them: after each connection, and while nothing is shipped every few seconds, it is asked how
+ * far this instance's events are in the stream (redis-append.ts).
  */
+import { headOf, parseHead, StreamAppender, type StreamHead } from './redis-append.js';
 import { connectRedis, describeRedisError, redisBackoffMs, type RedisClient } from './redis-connection.js';
-import { settingWarnings } from './redis-settings.js';
-import type { RedisTarget } from './redis-target.js';
+import { explainRefusal } from './redis-refusal.js';
+import { resumeAfter } from './redis-resume.js';
+import { readVerdict, type SettingsVerdict } from './redis-settings.js';
+import { redisDetails, type RedisTarget } from './redis-target.js';
 import { loadCursor, saveCursor } from './spool-cursor.js';
 import { recordKind, type RawRecord } from './spool-format.js';
 import { SpoolReader, type SpoolPosition } from './spool-reader.js';
@@ -17,72 +20,83 @@ export interface ShipperOptions {
   readonly target: RedisTarget;
   readonly stream: string;
   readonly spool: Spool;
-  /** Whole segments kept after they have been shipped. */
-  readonly retainSegments: number;
   readonly batchRecords?: number;
   /** Redis became reachable or unreachable. */
   readonly onState: (up: boolean, reason: string | undefined) => void;
-  /** A setting of the server, or damage in the spool, that may lose events. */
-  readonly onWarning: (message: string) => void;
+  /** What may lose events or has, and what holds them up. */
+  readonly onProblem: (level: 'warn' | 'error', message: string) => void;
+  /** After each connection: which settings of the server lose events. */
+  readonly onVerdict: (verdict: SettingsVerdict) => void;
 }
 
 const COMMAND_TIMEOUT_MS = 10_000;
 const CURSOR_EVERY_MS = 500;
 const TELL_AGAIN_MS = 30_000;
-
-/**
- * Redis runs a script whole and refuses its first write or none (redis.io, "Scripting with Lua"). As one command it costs
- * a third of the processor time of a MULTI with a command, a promise and a reply for each event.
- */
-const APPEND_SCRIPT = `for i = 2, #ARGV, 3 do
-redis.call('XADD', KEYS[1], '*', 'uid', ARGV[i], 'instance', ARGV[1], 'seq', ARGV[i + 1], 'event', ARGV[i + 2])
-end`;
+const IDLE_MS = 1_000;
+/** How often an idle shipper asks whether the stream still ends where it did. */
+const LOOK_EVERY_MS = 5_000;
 
 export class Shipper {
+  readonly redis: RedisClient;
   readonly #options: ShipperOptions;
-  readonly #redis: RedisClient;
   readonly #reader: SpoolReader;
+  readonly #appender: StreamAppender;
+  readonly #replicas: number;
   #position: SpoolPosition;
+  /** The end of our events in the stream as far as we know; undefined until we have asked. */
+  #head: StreamHead | undefined;
+  /** Redis has to be asked before anything is sent. */
+  #aligned = false;
+  #alignedAt = 0;
+  /** The newest event that was ever acknowledged. */
+  #acknowledged: number | undefined;
+  /** Events up to here are in the stream already. */
+  #passOver = 0;
   #oldestUnshipped: number | undefined;
   #up = false;
   #toldDown = false;
   #lastError: string | undefined;
-  #notTakenToldAt: number | undefined;
+  #toldRefusal: { readonly reason: string; readonly at: number } | undefined;
   #stopping = false;
   #savedAt = 0;
   #shipped = 0;
-  #scriptsForbidden = false;
+  #shippedAgain = 0;
   #waker: (() => void) | undefined;
+  /** False while a failure is waited out: events that come would try again at once. */
+  #wakeable = true;
   readonly #running: Promise<void>;
 
   constructor(options: ShipperOptions) {
     this.#options = options;
-    this.#reader = new SpoolReader(options.spool.directory);
-    const { position, warning } = loadCursor(options.spool.directory, options.spool.durable);
+    const { spool, stream, target } = options;
+    this.#reader = new SpoolReader(spool.directory);
+    const { position, sequence, warning } = loadCursor(spool.directory, spool.durable);
     this.#position = position;
-    if (warning !== undefined) options.onWarning(warning);
-    this.#redis = connectRedis(options.target, { commandTimeout: COMMAND_TIMEOUT_MS });
-    this.#redis.on('error', (error: Error) => {
-      this.#lastError = describeRedisError(error);
+    this.#acknowledged = sequence;
+    if (warning !== undefined) options.onProblem('warn', warning);
+    this.#replicas = redisDetails(target).wait_replicas ?? 0;
+    this.redis = connectRedis(target, { commandTimeout: COMMAND_TIMEOUT_MS });
+    this.#appender = new StreamAppender(this.redis, stream, spool.instance, this.#replicas);
+    this.redis.on('error', (error: Error) => {
+      this.#lastError = explainRefusal(describeRedisError(error));
       // The first attempt fails without a 'close' that follows an 'up', and that too has to be told.
       if (!this.#up) this.#setUp(false, true);
     });
-    this.#redis.on('ready', () => {
-      this.#setUp(true);
+    this.redis.on('ready', () => {
+      this.#aligned = false;
       void this.#checkServer();
-      this.wake();
+      this.#waker?.();
     });
-    this.#redis.on('close', () => this.#setUp(false));
-    this.#redis.connect().catch(() => undefined);
+    this.redis.on('close', () => {
+      this.#aligned = false;
+      this.#setUp(false);
+    });
+    this.redis.connect().catch(() => undefined);
     this.#running = this.#run();
   }
 
   get up(): boolean {
     return this.#up;
-  }
-
-  get lastError(): string | undefined {
-    return this.#lastError;
   }
 
   /** Behind the last acknowledged record. */
@@ -95,6 +109,11 @@ export class Shipper {
     return this.#shipped;
   }
 
+  /** Events that Redis had acknowledged, lost, and been sent once more. */
+  get shippedAgain(): number {
+    return this.#shippedAgain;
+  }
+
   /** Age of the oldest event that Redis has not acknowledged. */
   lagSeconds(now: number): number {
     return this.#oldestUnshipped === undefined ? 0 : Math.max(0, now - this.#oldestUnshipped) / 1000;
@@ -102,20 +121,31 @@ export class Shipper {
 
   /** There may be something to ship. */
   wake(): void {
-    this.#waker?.();
+    if (this.#wakeable) this.#waker?.();
+  }
+
+  /** Resolves when everything before this place of the spool is in the stream. */
+  async passed(place: SpoolPosition): Promise<void> {
+    while (!this.#stopping) {
+      const { segment, offset } = this.#position;
+      if (segment > place.segment || (segment === place.segment && offset >= place.offset)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('pgveil stops');
   }
 
   /** Ships what is synced as long as the deadline and Redis allow; the rest stays in the spool. */
   async close(deadlineMs: number): Promise<void> {
     const until = Date.now() + deadlineMs;
-    // A first connection that is still being made is worth the wait, one that has failed is not.
+    // A first connection that is still being made is worth the wait, one that has failed or refuses is not.
     while (!this.#toldDown && Date.now() < until && this.#options.spool.bytesBehind(this.#position) > 0) {
+      if (this.#toldRefusal !== undefined) break;
       this.wake();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     this.#stopping = true;
-    this.wake();
-    this.#redis.disconnect();
+    this.#waker?.();
+    this.redis.disconnect();
     await this.#running;
     this.#saveCursor();
     this.#reader.close();
@@ -125,22 +155,38 @@ export class Shipper {
     while (!this.#stopping) {
       const batch = this.#read();
       if (batch === undefined) {
-        await this.#pause(1_000);
+        await this.#idle();
         continue;
       }
-      const events = batch.records.filter((record) => record.kind === recordKind.event);
+      const events = batch.records.filter(
+        (record) => record.kind === recordKind.event && record.sequence > this.#passOver,
+      );
       this.#oldestUnshipped = events[0]?.time;
       if (batch.damagedBytes > 0) {
-        this.#options.onWarning(
+        this.#options.onProblem(
+          'error',
           `${batch.damagedBytes} unreadable bytes in the audit spool were stepped over; their events cannot be shipped`,
         );
       }
-      if (events.length > 0 && !(await this.#shipUntilDone(events))) break;
+      if (events.length > 0 && !(await this.#shipUntilDone(events))) continue;
       this.#position = batch.next;
       this.#oldestUnshipped = undefined;
-      this.#shipped += events.length;
       if (Date.now() - this.#savedAt >= CURSOR_EVERY_MS) this.#saveCursor();
     }
+  }
+
+  async #idle(): Promise<void> {
+    const due = !this.#aligned || Date.now() - this.#alignedAt >= LOOK_EVERY_MS;
+    if (due && this.redis.status === 'ready') {
+      try {
+        if (await this.#align()) return;
+      } catch (error) {
+        this.#failed(error);
+        await this.#pause(redisBackoffMs.longest, false);
+        return;
+      }
+    }
+    await this.#pause(IDLE_MS, true);
   }
 
   #read() {
@@ -161,96 +207,146 @@ export class Shipper {
         batch.next.segment !== this.#position.segment || batch.next.offset !== this.#position.offset;
       return moved ? batch : undefined;
     } catch (error) {
-      this.#options.onWarning(`audit spool cannot be read, shipping waits: ${describeRedisError(error)}`);
+      this.#options.onProblem(
+        'warn',
+        `audit spool cannot be read, shipping waits: ${describeRedisError(error)}`,
+      );
       return undefined;
     }
   }
 
-  /** False: stopped before Redis took the batch. */
+  /** False: to be read again from `position`, which has moved, or stopped. */
   async #shipUntilDone(events: readonly RawRecord[]): Promise<boolean> {
     let backoff = redisBackoffMs.first;
     while (!this.#isStopping()) {
-      if (this.#redis.status === 'ready') {
+      if (this.redis.status === 'ready') {
         try {
-          await this.#ship(events);
-          this.#tellTaken();
-          return true;
+          // One that was sent with an answer lost may be in: that is asked before it is sent again.
+          if (!this.#aligned && (await this.#align())) return false;
+          if (await this.#ship(events)) return true;
+          // Another head: the stream has lost events between two batches, or it is another one.
+          this.#aligned = false;
+          if (await this.#align()) return false;
         } catch (error) {
-          this.#lastError = describeRedisError(error);
-          this.#tellNotTaken(this.#lastError);
+          this.#failed(error);
         }
       }
-      await this.#pause(backoff);
+      await this.#pause(backoff, false);
       backoff = Math.min(backoff * 2, redisBackoffMs.longest);
     }
     return false;
   }
 
-  /** Each event that comes tries again: a Redis without memory would fill the log. */
-  #tellNotTaken(reason: string): void {
-    const now = Date.now();
-    if (this.#notTakenToldAt !== undefined && now - this.#notTakenToldAt < TELL_AGAIN_MS) return;
-    this.#notTakenToldAt = now;
-    this.#options.onWarning(
+  async #ship(events: readonly RawRecord[]): Promise<boolean> {
+    if (!(await this.#appender.append(events, this.#head ?? ''))) return false;
+    const head = headOf(events.at(-1)!);
+    await this.#appender.confirm(head);
+    this.#shippedAgain += events.filter(({ sequence }) => sequence <= (this.#acknowledged ?? 0)).length;
+    this.#shipped += events.length;
+    this.#acknowledged = Math.max(this.#acknowledged ?? 0, parseHead(head).sequence);
+    this.#head = head;
+    this.#alignedAt = Date.now();
+    this.#works();
+    return true;
+  }
+
+  /** Asks how far the stream is. True: `position` is another one now. */
+  async #align(): Promise<boolean> {
+    const found = await this.#appender.head();
+    this.#alignedAt = Date.now();
+    if (found === this.#head) {
+      this.#aligned = true;
+      this.#works();
+      return false;
+    }
+    await this.#appender.confirm(found);
+    const resume = resumeAfter(found, this.#options.spool);
+    const { sequence } = parseHead(found);
+    this.#head = found;
+    this.#aligned = true;
+    this.#works();
+    if (resume.kind === 'fork') {
+      this.#passOver = 0;
+      this.#options.onProblem(
+        'error',
+        `Redis has an event ${sequence} of this pgveil (instance ${this.#options.spool.instance}) that is not the one in its spool: the spool was set back or copied. What the cursor has not passed is shipped; run pgveil audit verify`,
+      );
+      return false;
+    }
+    this.#tellLoss(sequence, resume.kind === 'older' ? resume.missing : 0);
+    this.#acknowledged = Math.max(this.#acknowledged ?? 0, sequence);
+    this.#passOver = sequence;
+    this.#position = resume.position;
+    // What has to be shipped again must not be deleted as shipped.
+    this.#saveCursor();
+    return true;
+  }
+
+  #tellLoss(sequence: number, missing: number): void {
+    const lost = (this.#acknowledged ?? 0) - sequence;
+    if (lost > 0) {
+      this.#options.onProblem(
+        'warn',
+        `Redis no longer has the last ${lost} audit events that it had acknowledged (a crash, a failover or another stream): they are shipped again from the spool`,
+      );
+    }
+    if (missing > 0) {
+      this.#options.onProblem(
+        'error',
+        `audit events ${sequence + 1} to ${sequence + missing} are neither in Redis nor in the spool any more: keep more of the spool (audit.spool_limits), and let Redis persist`,
+      );
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#aligned = false;
+    const text = describeRedisError(error);
+    const reason = explainRefusal(text);
+    this.#lastError = reason;
+    // An answer of the server, or the lack of one. A Cluster stays "ready" while its nodes do not.
+    const answered = error instanceof Error && (error.name === 'ReplyError' || text !== reason);
+    if (!answered && !/replicas|transaction/.test(text)) this.#setUp(false, true);
+    else this.#tellRefusal(reason);
+  }
+
+  /** Each attempt fails alike: a Redis without memory would fill the log. */
+  #tellRefusal(reason: string): void {
+    const at = Date.now();
+    const told = this.#toldRefusal;
+    if (told?.reason === reason && at - told.at < TELL_AGAIN_MS) return;
+    this.#toldRefusal = { reason, at };
+    this.#options.onProblem(
+      'warn',
       `Redis did not take audit events, they stay in the spool and are sent again: ${reason}`,
     );
   }
 
-  #tellTaken(): void {
-    if (this.#notTakenToldAt === undefined) return;
-    this.#notTakenToldAt = undefined;
-    this.#options.onState(true, undefined);
+  /** Redis does what it is asked. */
+  #works(): void {
+    const refused = this.#toldRefusal !== undefined;
+    this.#toldRefusal = undefined;
+    if (!this.#up) this.#setUp(true);
+    else if (refused) this.#options.onState(true, undefined);
   }
 
   #isStopping(): boolean {
     return this.#stopping;
   }
 
-  async #ship(events: readonly RawRecord[]): Promise<void> {
-    if (!this.#scriptsForbidden) {
-      try {
-        await this.#shipByScript(events);
-        return;
-      } catch (error) {
-        // The script did not start: an ACL without +eval, or a server where the command was renamed away.
-        if (!/^(NOPERM|ERR unknown command)/.test(describeRedisError(error))) throw error;
-        this.#scriptsForbidden = true;
-      }
-    }
-    await this.#shipByTransaction(events);
-  }
-
-  async #shipByScript(events: readonly RawRecord[]): Promise<void> {
-    const { stream, spool } = this.#options;
-    const fields = events.flatMap((event) => [event.uid, String(event.sequence), event.json]);
-    await this.#redis.eval(APPEND_SCRIPT, 1, stream, spool.instance, ...fields);
-  }
-
-  async #shipByTransaction(events: readonly RawRecord[]): Promise<void> {
-    const { stream, spool } = this.#options;
-    const transaction = this.#redis.multi();
-    for (const { uid, sequence, json } of events) {
-      const fields = ['uid', uid, 'instance', spool.instance, 'seq', String(sequence), 'event', json];
-      transaction.xadd(stream, '*', ...fields);
-    }
-    const results = await transaction.exec();
-    if (results === null) throw new Error('transaction was discarded');
-    for (const [error] of results) if (error !== null) throw error;
-  }
-
   #saveCursor(): void {
     this.#savedAt = Date.now();
-    const { spool, retainSegments } = this.#options;
+    const { spool } = this.#options;
     try {
-      saveCursor(spool.directory, this.#position);
-      spool.deleteBelow(this.#position.segment - retainSegments);
+      saveCursor(spool.directory, { ...this.#position, sequence: this.#acknowledged ?? 0 });
+      spool.shippedBelow(this.#position.segment);
     } catch (error) {
-      // Without a saved cursor events are shipped again after a restart, which readers recognise.
-      this.#options.onWarning(`audit cursor cannot be saved: ${describeRedisError(error)}`);
+      // Without a saved cursor the stream is asked after a restart.
+      this.#options.onProblem('warn', `audit cursor cannot be saved: ${describeRedisError(error)}`);
     }
   }
 
-  #pause(ms: number): Promise<void> {
+  #pause(ms: number, wakeable: boolean): Promise<void> {
+    this.#wakeable = wakeable;
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -269,19 +365,8 @@ export class Shipper {
     if (!this.#stopping) this.#options.onState(up, up ? undefined : (this.#lastError ?? 'connection closed'));
   }
 
-  /** DESIGN 7: without appendonly a crash of Redis, and with an evicting policy mere memory pressure, loses the stream. */
   async #checkServer(): Promise<void> {
-    try {
-      const settings = new Map<string, string>();
-      for (const name of ['appendonly', 'maxmemory-policy', 'maxmemory']) {
-        const answer = (await this.#redis.config('GET', name)) as unknown;
-        if (Array.isArray(answer)) settings.set(name, String(answer[1]));
-      }
-      for (const warning of settingWarnings(settings)) this.#options.onWarning(warning);
-    } catch (error) {
-      this.#options.onWarning(
-        `Redis settings cannot be read (${describeRedisError(error)}): make sure that appendonly is yes and maxmemory-policy is noeviction`,
-      );
-    }
+    const verdict = await readVerdict(this.redis, this.#replicas);
+    if (!this.#stopping && this.redis.status === 'ready') this.#options.onVerdict(verdict);
   }
 }

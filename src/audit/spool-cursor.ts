@@ -7,14 +7,23 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { SpoolPosition } from './spool-reader.js';
 
-const schema = z.object({ segment: z.int().nonnegative(), offset: z.int().nonnegative() });
+const schema = z.object({
+  segment: z.int().nonnegative(),
+  offset: z.int().nonnegative(),
+  /** Of the last event that was acknowledged. */
+  sequence: z.int().nonnegative().optional(),
+});
 const start: SpoolPosition = { segment: 0, offset: 0 };
 
 /** The saved position, or the start of the spool where none can be believed. */
 export function loadCursor(
   directory: string,
   durable: SpoolPosition,
-): { position: SpoolPosition; warning: string | undefined } {
+): {
+  readonly position: SpoolPosition;
+  readonly sequence?: number | undefined;
+  readonly warning: string | undefined;
+} {
   let text: string;
   try {
     text = readFileSync(join(directory, 'cursor'), 'utf8');
@@ -36,16 +45,16 @@ export function loadCursor(
         position: start,
         warning: 'audit cursor lies behind the end of the spool: all its events are shipped again',
       }
-    : { position, warning: undefined };
+    : { position, sequence: position.sequence, warning: undefined };
 }
 
-export function saveCursor(directory: string, position: SpoolPosition): void {
+export function saveCursor(directory: string, position: SpoolPosition & { readonly sequence: number }): void {
   const path = join(directory, 'cursor');
   writeFileSync(`${path}.new`, JSON.stringify(position));
   renameSync(`${path}.new`, path);
 }
 
-function parse(text: string): SpoolPosition | undefined {
+function parse(text: string): z.infer<typeof schema> | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;
   } catch {

@@ -1,6 +1,7 @@
 /** The audit port: what the session tells, and what it may wait for. */
 import type { Checkpoint } from './checkpoint.js';
 import type { PlanFacts, Refusal } from '../enforce/types.js';
+import type { Alert } from './alerts/alert.js';
 
 export interface SessionIdentity {
   /** Unique per connection. */
@@ -15,6 +16,8 @@ export interface SessionIdentity {
   readonly exempt: boolean;
   readonly role: string | undefined;
   readonly purpose: string | undefined;
+  /** `name` of the claimed actor: who acts behind the login, in the words of whoever claims it. */
+  readonly actorName?: string | undefined;
   readonly legalBasis: string | undefined;
   readonly policy: { readonly name: string; readonly version: string };
   /** Known once the log-in has succeeded. */
@@ -68,7 +71,15 @@ export interface AuditTicket {
   readonly ready: Promise<void> | undefined;
 }
 
+/** The last removed event of each instance. */
+export type TrimmedHeads = Readonly<Record<string, { readonly sequence: number; readonly hash: string }>>;
+
 export type LifecycleEvent =
+  | {
+      readonly kind: 'alert';
+      readonly alert: Alert;
+      readonly policy: { readonly name: string; readonly version: string };
+    }
   | { readonly kind: 'session-open'; readonly session: SessionIdentity }
   | {
       readonly kind: 'session-close';
@@ -119,6 +130,13 @@ export type LifecycleEvent =
       }[];
       /** Statements without an outcome, which are recorded as interrupted. */
       readonly interrupted: number;
+    }
+  | {
+      /** Entries are about to be removed from the stream. */
+      readonly kind: 'trim';
+      readonly stream: string;
+      readonly entries: number;
+      readonly instances: TrimmedHeads;
     }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint };
 

@@ -18,6 +18,8 @@ export interface MetricSources {
     readonly spoolBytes: number;
     readonly lagSeconds: number;
     readonly redisUp: boolean | undefined;
+    readonly redisLossy?: boolean | undefined;
+    readonly shippedAgain?: number;
   };
   readonly catalogAgeSeconds?: () => number | undefined;
   readonly policyReviewsOverdue?: () => number;
@@ -45,6 +47,8 @@ export interface Metrics {
   policyLoaded(version: string): void;
   policyReload(result: 'loaded' | 'kept-last-good'): void;
   catalogRefresh(reason: string): void;
+  /** By the kind of the rule: its name and its actor stand in the event. */
+  alert(kind: string): void;
 }
 
 // From a look-up over the loopback to a report that runs for a minute.
@@ -162,6 +166,24 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     const up = sources.audit?.().redisUp;
     return up === undefined ? undefined : Number(up);
   });
+  gauge(
+    'pgveil_audit_redis_lossy',
+    '1 while the settings of Redis lose events that it has acknowledged',
+    'max',
+    () => {
+      const lossy = sources.audit?.().redisLossy;
+      return lossy === undefined ? undefined : Number(lossy);
+    },
+  );
+  new Counter({
+    name: 'pgveil_audit_shipped_again_total',
+    help: 'Audit events that Redis had acknowledged, lost, and been sent again',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.audit?.().shippedAgain ?? 0);
+    },
+  });
   const policyInfo = new Gauge({
     name: 'pgveil_policy_info',
     help: 'The policy in force',
@@ -188,6 +210,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     'max',
     () => sources.catalogAgeSeconds?.() ?? 0,
   );
+  const alerts = counter('pgveil_audit_alerts_total', 'Alerts, by the kind of their rule', ['kind']);
   const catalogRefreshes = counter('pgveil_catalog_refreshes_total', 'Catalog loads, by reason', ['reason']);
   gauge(
     'pgveil_unlabelled_columns',
@@ -273,6 +296,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
       policyInfo.labels(word(version)).set(1);
     },
     policyReload: (result) => policyReloads.labels(result).inc(),
+    alert: (kind) => alerts.labels(word(kind)).inc(),
     catalogRefresh: (reason) => catalogRefreshes.labels(word(reason)).inc(),
   };
 }

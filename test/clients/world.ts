@@ -41,7 +41,7 @@ export async function startWorld(version: PostgresVersion): Promise<World> {
     });
     const [server, redis] = await Promise.all([
       startPostgres({ version, tls: certificates.server }),
-      startRedis(),
+      startRedis({ appendonly: true }),
     ]);
     stops.push(
       () => server.stop(),

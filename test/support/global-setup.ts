@@ -21,7 +21,11 @@ declare module 'vitest' {
 let stops: (() => Promise<void>)[] = [];
 
 export async function setup({ provide }: TestProject): Promise<void> {
-  const starting = [preparedPostgres(18), preparedPostgres(15), startRedis()] as const;
+  const starting = [
+    preparedPostgres(18),
+    preparedPostgres(15),
+    startRedis({ appendonly: true, settings: { appendfsync: 'everysec' } }),
+  ] as const;
   try {
     const [postgres18, postgres15, redis] = await Promise.all(starting);
     provide('postgres18', described(postgres18));

@@ -53,7 +53,7 @@ export async function startDemoServers({ progress, environment }: DemoStart): Pr
     progress('loading the sample CRM');
     const version = await loadSampleDatabase(postgres);
     progress('starting Redis');
-    const redis = await startRedis();
+    const redis = await startRedis({ appendonly: true });
     stops.push(() => redis.stop());
     progress('starting pgveil');
     const folder = await mkdtemp(join(tmpdir(), 'pgveil-demo-'));
