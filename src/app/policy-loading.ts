@@ -2,6 +2,8 @@
 import type { AuditPort } from '../audit/types.js';
 import type { Logger } from '../observe/log.js';
 import type { Metrics } from '../observe/metrics.js';
+import type { LoadedPolicySet } from '../policy/load.js';
+import { ruleTexts } from '../policy/rule-texts.js';
 import type { PolicyProblem } from '../policy/types.js';
 
 export interface PolicyNews {
@@ -24,7 +26,11 @@ export function logProblems(logger: Logger, problems: readonly PolicyProblem[]):
   }
 }
 
-export function tellLoaded(news: PolicyNews, set: Identity, problems: readonly PolicyProblem[]): void {
+export function tellLoaded(
+  news: PolicyNews,
+  set: Pick<LoadedPolicySet, 'name' | 'version' | 'content'>,
+  problems: readonly PolicyProblem[],
+): void {
   logProblems(news.logger, problems);
   news.logger.info({ policy: set.name, policyVersion: set.version }, 'policies are in force');
   news.metrics.policyLoaded(set.version);
@@ -33,6 +39,7 @@ export function tellLoaded(news: PolicyNews, set: Identity, problems: readonly P
     result: 'loaded',
     ...identity(set),
     problems: problems.length,
+    rules: ruleTexts(set.content),
   });
 }
 
