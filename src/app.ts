@@ -30,6 +30,8 @@ export interface App {
 export interface AppOptions {
   readonly version: string;
   readonly logLevel?: LogLevel;
+  /** Where log lines go; standard error when absent. */
+  readonly logTo?: { write(line: string): void };
   /** Where each setting came from, for the console. */
   readonly origins?: Origins;
   /** How often the policy folder is looked at; 0 never. */
@@ -40,7 +42,11 @@ export interface AppOptions {
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { version } = options;
   const seen = filesSeen(config.policies, encryptionFiles(config));
-  const logger = createLogger({ level: options.logLevel ?? 'info', base: { version } });
+  const logger = createLogger({
+    level: options.logLevel ?? 'info',
+    base: { version },
+    ...(options.logTo === undefined ? {} : { destination: options.logTo }),
+  });
   const alone: Whole = {
     samples: () => stations.metrics.registry.getMetricsAsJSON(),
     clients: () => Promise.resolve(stations.clients()),

@@ -1,6 +1,7 @@
 /** What the audit says of an exempt session's statement: from the lexer alone, so that nothing can fail or be refused. */
 import { LRUCache } from 'lru-cache';
 import { lex } from '../sql/lexer.js';
+import { nameUses } from '../sql/name-uses.js';
 import { statementShape } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
 import type { ByteString, LexedText, SqlLimits } from '../sql/types.js';
@@ -41,6 +42,7 @@ function describeShape(lexed: LexedText): Description {
   const start = lexed.tokens.length === 0 ? 0 : lexed.tokens.start(0);
   return {
     ...statementShape(lexed),
+    ...nameUses(lexed),
     command: firstWord.exec(lexed.text.slice(start, start + 32))?.[0].toUpperCase() ?? 'EMPTY',
     tags: {},
   };

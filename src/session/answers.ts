@@ -6,7 +6,7 @@ import type { QueryPlan } from '../enforce/types.js';
 import type { NameChange } from './name-table.js';
 import type { Poison } from './poison.js';
 import type { Portal, Prepared } from './prepared.js';
-import type { StatementRun } from './statement-run.js';
+import type { StatementRun, TextFacts } from './statement-run.js';
 
 export type Answer =
   /** A Query or FunctionCall: ends with ReadyForQuery. */
@@ -19,6 +19,8 @@ export type Answer =
       counted?: boolean;
       /** One run stands for all statements of the text (exempt sessions, whose text is not parsed). */
       readonly single: boolean;
+      /** Of such a text. */
+      readonly text?: TextFacts | undefined;
       /** Index of the run under way. */
       at: number;
     }

@@ -183,6 +183,9 @@ export class Backend implements FrameSink {
       if (waits.length > 0) return this.waitFor(Promise.all(waits));
     }
     this.settled = false;
+    // A text that is not parsed tells at its end alone which names its statements have left.
+    if (head.kind === 'query' && head.single && !state.failed)
+      for (const run of head.runs) settleEffect(run, state, '');
     state.answers.shift();
     state.copyEnded(head);
     state.copyIn = false;

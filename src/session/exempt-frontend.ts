@@ -10,14 +10,17 @@ import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import type { FrontendPorts } from './frontend-ports.js';
-import type { Prepared } from './prepared.js';
+import {
+  announceNames,
+  exemptPrepared,
+  expectedTarget,
+  textThatRuns,
+  unknownPrepared,
+} from './exempt-names.js';
 import type { TextDescriptions, Described } from './text-descriptions.js';
 import type { StatementRun } from './statement-run.js';
-import { unknownPrepared } from './what-ran.js';
 
 const type = frontendTypes;
-/** Exempt results are not checked. */
-const noGuard = { passed: true, asked: 0 };
 const nothing: Described = { auditText: '', shapeId: '', tags: {}, command: 'UNKNOWN' };
 /** As of a text that the lexer does not take. */
 const tooLong: Described = { ...nothing, auditText: '<not understood>' };
@@ -78,11 +81,10 @@ export class ExemptFrontend implements FrameSink {
     const { state } = this.to;
     switch (messageType) {
       case type.query: {
-        const run = this.begin(
-          isHead(frame) ? tooLong : this.texts.describe(frame.subarray(5, frame.length - 1)),
-        );
+        const text = isHead(frame) ? tooLong : this.texts.describe(frame.subarray(5, frame.length - 1));
+        const run = this.begin(text);
         if (run === 'hold') return 'hold';
-        state.answers.push({ kind: 'query', runs: [run], single: true, at: 0 });
+        state.answers.push({ kind: 'query', runs: [run], single: true, text, at: 0 });
         break;
       }
       case type['function-call']: {
@@ -94,16 +96,7 @@ export class ExemptFrontend implements FrameSink {
       case type.parse: {
         const whole = isHead(frame) ? undefined : parseCodec.decode(openFrame(frame, 'parse'));
         const text = whole === undefined ? tooLong : this.texts.describe(whole.sql);
-        const prepared: Prepared = {
-          text,
-          command: text.command,
-          decision: 'forward',
-          facts: undefined,
-          epoch: '',
-          acting: '',
-          parse: undefined,
-          guard: noGuard,
-        };
+        const prepared = exemptPrepared(text, text.command);
         const statement = whole?.statement ?? leadingNames(frame)[0];
         const change = state.statements.announce(statement, prepared, state.batch);
         state.answers.push({ kind: 'parse', change, swallow: false, poison: undefined, run: undefined });
@@ -163,12 +156,14 @@ export class ExemptFrontend implements FrameSink {
       this.begun = undefined;
       return waited;
     }
+    const { state } = this.to;
     const run = this.to.ledger.begin({
-      text,
+      text: textThatRuns(text, (use) => expectedTarget(use, state)),
       command: text.command,
       decision: 'forward',
       facts: undefined,
       source: undefined,
+      ...announceNames(text, state),
     });
     if (run.ticket.ready === undefined) return run;
     this.begun = run;

@@ -4,6 +4,8 @@
  */
 import type { AuditTicket, SessionIdentity, StatementOutcome, StatementRecord } from '../audit/types.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
+import { mayHoldValues, withoutNames } from '../sql/doubtful-text.js';
+import type { NameUses } from '../sql/name-uses.js';
 import type { IdentityBook } from './identity-book.js';
 import type { NameChange } from './name-table.js';
 import type { Poison } from './poison.js';
@@ -29,8 +31,8 @@ export interface StatementRun {
   finished: boolean;
 }
 
-/** What the audit needs of a text. */
-export type TextFacts = Pick<QueryPlan, 'auditText' | 'shapeId' | 'tags'>;
+/** What the audit needs of a text; of an exempt one also the names in it. */
+export type TextFacts = Pick<QueryPlan, 'auditText' | 'shapeId' | 'tags'> & NameUses;
 
 export class RunLedger {
   private readonly ports: Ports;
@@ -57,9 +59,10 @@ export class RunLedger {
     readonly statementChange?: NameChange<Prepared> | undefined;
     readonly portalChange?: NameChange<Portal> | undefined;
   }): StatementRun {
+    const { auditText } = options.text;
     const record: StatementRecord = {
       session: options.identity ?? this.identities.current,
-      auditText: options.text.auditText,
+      auditText: mayHoldValues(options.poison?.refusal.sqlstate) ? withoutNames(auditText) : auditText,
       shapeId: options.text.shapeId,
       command: options.command,
       tags: options.text.tags,
@@ -94,6 +97,8 @@ export class RunLedger {
     if (run.finished) return undefined;
     run.finished = true;
     this.open.delete(run);
+    if (mayHoldValues(sqlstate))
+      run.record = { ...run.record, auditText: withoutNames(run.record.auditText) };
     const durationMs = performance.now() - run.startedAt;
     const { decision } = run.record;
     this.ports.observer.statement({

@@ -99,7 +99,7 @@ export class StatementStarts {
     const changes = poison === undefined ? announceEffect(facts.effect, prepared, this.state) : undefined;
     return this.ledger.begin({
       identity: stance.identity,
-      text,
+      text: source.ok ? textOfSource(text, source.of) : text,
       command: facts.command,
       decision: poison === undefined ? decision : 'deny',
       facts,
@@ -150,4 +150,11 @@ export class StatementStarts {
     settleEffect(run, this.state, undefined);
     this.ledger.finish(run, 'refused', refusal.sqlstate, refusal)?.catch(() => undefined);
   }
+}
+
+/** EXECUTE and FETCH say nothing of what they run: their events name the text behind the name, with their own tags. */
+function textOfSource(own: TextFacts, source: Prepared | Portal | undefined): TextFacts {
+  if (source === undefined) return own;
+  const { auditText, shapeId } = ('prepared' in source ? source.prepared : source).text;
+  return { auditText, shapeId, tags: own.tags };
 }

@@ -4,21 +4,11 @@
  * names and records, no messages; sessions that are governed wait instead (NameTable.unsettled).
  */
 import type { Answer } from './answers.js';
-import type { Portal, Prepared } from './prepared.js';
+import type { Portal } from './prepared.js';
 import type { SessionState } from './session-state.js';
+import type { TextFacts } from './statement-run.js';
 import { currentRun } from './answers.js';
-
-/** Made by SQL's PREPARE or DECLARE, which nobody follows in an exempt session. */
-export const unknownPrepared: Prepared = {
-  text: { auditText: '', shapeId: '', tags: {} },
-  command: 'UNKNOWN',
-  decision: 'forward',
-  facts: undefined,
-  epoch: '',
-  acting: '',
-  parse: undefined,
-  guard: { passed: true, asked: 0 },
-};
+import { actualTarget, textThatRuns, unknownPrepared } from './exempt-names.js';
 
 /** The portal that the server has made, of the statement that the name stood for then. */
 export function boundPortal(
@@ -29,14 +19,24 @@ export function boundPortal(
 }
 
 /**
- * INVARIANT(ran-is-named): sets the record of the Execute that is answered right before its event is written. Its intent
- * may have named a neighbour.
+ * INVARIANT(ran-is-named): sets the record of the Execute or EXECUTE that is answered right before its event is written. Its
+ * intent may have named a neighbour.
  */
-export function nameWhatRan(head: Answer | undefined, { portals }: SessionState): void {
+export function nameWhatRan(head: Answer | undefined, state: SessionState): void {
   const run = currentRun(head);
-  if (head?.kind !== 'execute' || run === undefined || run.finished) return;
-  const { text, command } = portals.actual(head.portal)?.prepared ?? unknownPrepared;
-  if (run.record.auditText === text.auditText && run.record.command === command) return;
-  const { auditText, shapeId, tags } = text;
-  run.record = { ...run.record, auditText, shapeId, tags, command };
+  if (head === undefined || run === undefined || run.finished) return;
+  const own = ownText(head, state);
+  if (own === undefined) return;
+  const { auditText, shapeId, tags } = textThatRuns(own.text, (use) => actualTarget(use, state));
+  if (run.record.auditText === auditText && run.record.command === own.command) return;
+  run.record = { ...run.record, auditText, shapeId, tags, command: own.command };
+}
+
+function ownText(
+  head: Answer,
+  { portals }: SessionState,
+): { readonly text: TextFacts; readonly command: string } | undefined {
+  if (head.kind === 'execute') return portals.actual(head.portal)?.prepared ?? unknownPrepared;
+  if (head.kind !== 'query' || head.text?.runs === undefined) return undefined;
+  return { text: head.text, command: currentRun(head)!.record.command };
 }

@@ -21,6 +21,7 @@ export interface Proxy {
   readonly db: TestDatabase;
   readonly app: App;
   readonly stream: string;
+  readonly spool: string;
   settings(role: TestRole): pg.ClientConfig;
   /** A connected client through the proxy; stop() ends it. */
   connect(role: TestRole, options?: pg.ClientConfig): Promise<pg.Client>;
@@ -33,6 +34,8 @@ export interface ProxyOptions {
   readonly redis?: string;
   readonly upstreamPort?: number;
   readonly durability?: 'strict' | 'relaxed';
+  /** Takes every log line, also those for finding faults. */
+  readonly logTo?: { write(line: string): void };
   /** Further settings, by dotted key. */
   readonly flags?: (db: TestDatabase) => Readonly<Record<string, string>>;
   /** The sample CRM when absent. */
@@ -64,7 +67,11 @@ export async function startProxy(version: 15 | 18, options: ProxyOptions = {}): 
     },
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  const app = await startApp(loaded.config, { version: 'test', logLevel: 'silent' });
+  const app = await startApp(loaded.config, {
+    version: 'test',
+    logLevel: options.logTo === undefined ? 'silent' : 'debug',
+    ...(options.logTo === undefined ? {} : { logTo: options.logTo }),
+  });
   const clients: pg.Client[] = [];
   const settings = (role: TestRole): pg.ClientConfig => ({
     host: '127.0.0.1',
@@ -77,6 +84,7 @@ export async function startProxy(version: 15 | 18, options: ProxyOptions = {}): 
     db,
     app,
     stream,
+    spool: join(folder, 'audit'),
     settings,
     async connect(role, more = {}) {
       const client = new pg.Client({ ...settings(role), ...more });
