@@ -1,12 +1,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { AlertOffice } from '../../../src/app/alert-office.js';
+import { AlertReporter } from '../../../src/app/alert-reporter.js';
 import type { ActorCounts } from '../../../src/audit/alerts/alert.js';
 import { readHistory, writeHistory } from '../../../src/audit/alerts/history-file.js';
 import { AlertJudge } from '../../../src/audit/alerts/judge.js';
 import { AlertTally } from '../../../src/audit/alerts/tally.js';
+import { watchedAudit } from '../../../src/audit/alerts/watched-audit.js';
 import { isOutside } from '../../../src/audit/alerts/zone-clock.js';
-import type { StatementOutcome, StatementRecord } from '../../../src/audit/types.js';
+import type {
+  AuditPort,
+  LifecycleEvent,
+  StatementOutcome,
+  StatementRecord,
+} from '../../../src/audit/types.js';
+import { createLogger } from '../../../src/observe/log.js';
 import { alertRules, type AlertRule } from '../../../src/policy/alert-rules.js';
 import { parseWeekHours } from '../../../src/policy/week-hours.js';
 import { loadText } from '../policy/support.js';
@@ -469,5 +478,110 @@ describe('what a statement counts as', () => {
       monday,
     );
     expect(tally.take()[0]!.subjects.size).toBe(4);
+  });
+});
+
+describe('several workers', () => {
+  const logger = createLogger({ level: 'silent' });
+  const inForce = { name: 'crm', version: '1', alerts: rules(refusals) };
+  const refused: StatementOutcome = {
+    ...success,
+    status: 'refused',
+    rows: 0,
+    refusal: { code: 'column-denied' } as StatementOutcome['refusal'],
+  };
+
+  function officeOf(): AlertOffice {
+    return new AlertOffice(new AlertJudge(), '/nowhere/history', {
+      spool: '/nowhere',
+      logger,
+      now: () => monday,
+    });
+  }
+
+  /** A worker with a chain of its own; `answers` may lose what the office says. */
+  function workerOf(office: AlertOffice, worker: number, answers = true) {
+    const written: LifecycleEvent[] = [];
+    const audit: AuditPort = {
+      intent: () => ({ uid: '', ready: undefined }),
+      outcome: () => undefined,
+      lifecycle: (event) => void written.push(event),
+    };
+    const kinds: string[] = [];
+    const reporter = new AlertReporter({
+      report: (report) => {
+        const orders = office.report(worker, report);
+        return answers ? orders : Promise.reject(new Error('killed'));
+      },
+      policies: inForce,
+      audit,
+      metrics: { alert: (kind) => kinds.push(kind) },
+      logger,
+      everyMs: 60_000,
+    });
+    const refuse = (): unknown => reporter.audit.outcome({ uid: '', ready: undefined }, statement(), refused);
+    return { reporter, written, kinds, refuse };
+  }
+
+  it('count together, and one of them writes the alert', async () => {
+    const office = officeOf();
+    const workers = [1, 2, 3].map((worker) => workerOf(office, worker));
+    for (let round = 0; round < 3; round += 1)
+      for (const { reporter, refuse } of workers) {
+        refuse();
+        await reporter.report();
+      }
+    expect(workers.flatMap(({ written }) => written)).toMatchObject([
+      { kind: 'alert', alert: { rule: 'probing', observed: 3 }, policy: { name: 'crm', version: '1' } },
+    ]);
+    expect(workers.flatMap(({ kinds }) => kinds)).toEqual(['refusals']);
+    await office.close();
+  });
+
+  it('hand over what one of them was told and did not confirm before it died', async () => {
+    const office = officeOf();
+    const dying = workerOf(office, 1, false);
+    const other = workerOf(office, 2);
+    other.refuse();
+    await other.reporter.report();
+    for (let n = 0; n < 3; n += 1) dying.refuse();
+    await dying.reporter.report();
+    expect(dying.written).toEqual([]);
+    await other.reporter.report();
+    expect(other.written).toEqual([]);
+    office.gone(1);
+    const next = workerOf(office, 1);
+    await next.reporter.report();
+    expect(next.written).toMatchObject([{ alert: { rule: 'probing', observed: 4 } }]);
+    await next.reporter.close();
+    office.gone(1);
+    other.refuse();
+    await other.reporter.report();
+    expect(other.written).toEqual([]);
+  });
+
+  it('count what was under way when they stop', async () => {
+    const office = officeOf();
+    const { reporter, refuse, written } = workerOf(office, 1);
+    for (let n = 0; n < 3; n += 1) refuse();
+    await reporter.close();
+    expect(written).toHaveLength(1);
+  });
+
+  it('pass on what the audit says of a statement, also when the counting breaks', () => {
+    const wait = Promise.resolve();
+    const broken: unknown[] = [];
+    const tally = new AlertTally();
+    tally.put(inForce.alerts);
+    tally.add = () => {
+      throw new Error('a bug');
+    };
+    const audit = watchedAudit(
+      { intent: () => ({ uid: 'x', ready: undefined }), outcome: () => wait, lifecycle: () => undefined },
+      tally,
+      (error) => broken.push(error),
+    );
+    expect(audit.outcome({ uid: 'x', ready: undefined }, statement(), success)).toBe(wait);
+    expect(broken).toHaveLength(1);
   });
 });

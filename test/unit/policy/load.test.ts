@@ -132,6 +132,68 @@ describe('a bad policy is refused with its place and the fix', () => {
   });
 });
 
+describe('alerts', () => {
+  const problemsOf = (rule: string, policy = base): string =>
+    problemLines(loadText(`${policy}alerts: { a: ${rule} }\n`)).join('\n');
+
+  it.each([
+    ['{ kind: volume, window: 1h, at_least: 100, times: 10 }'],
+    ['{ kind: refusals, window: 10m, over: 20, roles: [r], per: login, severity: high }'],
+    ['{ kind: hours, roles: [r], outside: "Mon-Fri 07:00-19:00, Sat 09:00-13:00 Europe/Berlin" }'],
+  ])('takes %s', (rule) => {
+    expect(problemsOf(rule)).toBe('');
+  });
+
+  it.each([
+    ['{ kind: refusal, window: 10m, over: 20 }', 'did you mean "refusals"?'],
+    [
+      '{ kind: refusals, window: 10m, ovr: 20 }',
+      'unknown key "ovr" in "alerts.a" (ovr); did you mean "over"?',
+    ],
+    ['{ kind: refusals, over: 20 }', '"alerts.a.window" is missing'],
+    [
+      '{ kind: refusals, window: 10s, over: 20 }',
+      'p1.yaml:8:40: error: "alerts.a.window": is no window (10s); write',
+    ],
+    ['{ kind: refusals, window: 48h, over: 20 }', 'is not between 1m and 24h (48h)'],
+    ['{ kind: volume, window: 5m, at_least: 100, times: 10 }', 'is not between 10m and 24h (5m)'],
+    ['{ kind: volume, window: 1h, at_least: 100, times: 0.5 }', 'a usual window would be unusual'],
+    ['{ kind: refusals, window: 10m, over: -1 }', 'is below 0 (-1); write 0 for an alert at the first one'],
+    ['{ kind: refusals, window: 10m, over: 1.5 }', 'is no whole number'],
+    ['{ kind: refusals, window: 10m, over: 1, roles: [] }', 'lists no role'],
+    ['{ kind: refusals, window: 10m, over: 1, roles: [s] }', 'p1.yaml:8:62: error: there is no role "s" (s)'],
+    ['{ kind: refusals, window: 10m, over: 1, roles: [r, r] }', 'the role "r" is listed twice'],
+    ['{ kind: hours, outside: "Mon 07:00-19:00 UTC" }', '"alerts.a.roles" is missing'],
+    ['{ kind: hours, roles: [r], outside: "Mon-Fri 07:00-19:00" }', 'names no time zone'],
+    [
+      '{ kind: hours, roles: [r], outside: "Mon-Fri 07:00-19:00 Europe/Berln" }',
+      'a time zone that is not known',
+    ],
+    ['{ kind: hours, roles: [r], outside: "Mon-Fri 07:00-19:00 +01:00" }', 'a time zone that is not known'],
+    ['{ kind: hours, roles: [r], outside: "Mo-Fr 07:00-19:00 UTC" }', 'names a day that is none of Mon, Tue'],
+    ['{ kind: hours, roles: [r], outside: "Mon 7-19 UTC" }', 'is not days and hours'],
+    ['{ kind: hours, roles: [r], outside: "Mon 07:00-25:00 UTC" }', 'a time of day that does not exist'],
+    ['{ kind: hours, roles: [r], outside: "Mon 07:00-07:00 UTC" }', 'end when they begin'],
+    [
+      '{ kind: hours, roles: [r], outside: "Mon-Sun 06:00-22:00, Mon-Sun 22:00-06:00 UTC" }',
+      'the hours are the whole week, so nobody is ever outside',
+    ],
+    ['{ kind: subjects, window: 1h, over: 500 }', 'no table has a data subject, so none can be counted'],
+    [
+      '{ kind: equality_lookups, window: 1h, over: 5 }',
+      'p1.yaml:8:11: error: no role that it concerns has a mask with where: equality',
+    ],
+  ])('refuses %s', (rule, expected) => {
+    expect(problemsOf(rule)).toContain(expected);
+  });
+
+  it('counts look-ups and subjects where there are any', () => {
+    const policy = `${base.replace('mail: redact', 'mail: { mask: redact, where: equality }')}subjects: { public.t: { key: id } }\n`;
+    expect(problemsOf('{ kind: equality_lookups, window: 1h, over: 5 }', policy)).toBe('');
+    expect(problemsOf('{ kind: subjects, window: 1h, over: 5 }', policy)).toBe('');
+  });
+});
+
 describe('merging', () => {
   it('joins files and names both places of what stands twice', () => {
     const other = 'version: 1\nmasks: { m: { kind: "null" } }\n';
