@@ -12,6 +12,8 @@ export interface AppendEntry {
   readonly time: number;
   /** What it holds in memory while it waits, beyond what all entries do. */
   readonly bytes?: number;
+  /** Goes in although the limit of the spool is reached. For what comes once, not with the load. */
+  readonly beyondLimit?: boolean;
   /** An event is built when it is written, so that a session's turn pays for little more than a push. */
   readonly content:
     | { readonly kind: 'event'; readonly draft: (link: ChainLink) => EventDraft }

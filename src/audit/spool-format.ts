@@ -35,6 +35,8 @@ export interface SegmentHeader {
   readonly prev: string;
   /** Statements under way: uid → number of the segment that holds the intent. */
   readonly open: Readonly<Record<string, number>>;
+  /** What stands in that segment from there on is void: its sync failed, and it was written here once more. */
+  readonly void?: { readonly segment: number; readonly from: number } | undefined;
 }
 
 export function encodeRecord(record: SpoolRecord): Buffer {
@@ -66,6 +68,11 @@ export function finishRecord(
   bytes.writeDoubleLE(record.time, offset + 20);
   bytes.write(record.uid, offset + HEADER_BYTES, 'latin1');
   bytes.writeUInt32LE(crc32(bytes.subarray(offset + 4, end)), offset);
+}
+
+export function encodeHeader(header: SegmentHeader): Buffer {
+  const json = JSON.stringify(header);
+  return encodeRecord({ kind: recordKind.header, uid: '', sequence: 0, time: Date.now(), json });
 }
 
 export type Decoded<R = SpoolRecord> =

@@ -25,7 +25,14 @@ export interface OpenIntent {
 
 export interface Recovered {
   /** Undefined: a new spool. */
-  readonly last: { readonly segment: number; readonly bytes: number } | undefined;
+  readonly last:
+    | {
+        readonly segment: number;
+        readonly bytes: number;
+        /** It holds its header alone. */
+        readonly empty: boolean;
+      }
+    | undefined;
   readonly instance: string | undefined;
   readonly sequence: number;
   readonly prev: string;
@@ -93,7 +100,24 @@ export function recoverSpool(directory: string): Recovered {
       damage: [],
     };
   }
+  removeSuperseded(directory, segments, last);
   return replay(directory, segments, last, tornBytes);
+}
+
+/** A process ended while it wrote the segment before the last one a second time: all of it stands in the last one. */
+function removeSuperseded(directory: string, segments: Map<number, number>, last: number): void {
+  const before = Math.max(...[...segments.keys()].filter((number) => number < last));
+  if (!Number.isFinite(before)) return;
+  const header = headerOf(directory, before);
+  if (header === undefined || JSON.stringify(header) !== JSON.stringify(headerOf(directory, last))) return;
+  const recordsOf = (number: number): string[] =>
+    scanSegment(readFileSync(join(directory, segmentName(number)))).records.map(
+      ({ kind, uid }) => `${kind} ${uid}`,
+    );
+  const again = new Set(recordsOf(last));
+  if (!recordsOf(before).every((record) => again.has(record))) return;
+  unlinkSync(join(directory, segmentName(before)));
+  segments.delete(before);
 }
 
 function replay(
@@ -112,13 +136,18 @@ function replay(
   let sequence = header?.sequence ?? 0;
   let prev = header?.prev ?? CHAIN_START;
   let tornBytes = alreadyTorn;
+  let empty = false;
+  const voids = new Map<number, number>();
   for (const segment of numbers.filter((number) => number >= from)) {
     const path = join(directory, segmentName(segment));
     const scan = scanSegment(readFileSync(path));
     for (const hole of scan.damage) damage.push({ segment, ...hole });
     for (const record of scan.records) {
-      if (record.kind === recordKind.header) ({ instance, sequence, prev } = parseHeader(record.json));
-      else if (record.kind === recordKind.intent) {
+      if (record.kind === recordKind.header) {
+        const header = parseHeader(record.json);
+        ({ instance, sequence, prev } = header);
+        if (header.void !== undefined) voids.set(header.void.segment, header.void.from);
+      } else if (record.kind === recordKind.intent) {
         intents.set(record.uid, { uid: record.uid, segment, time: record.time, json: record.json });
       } else {
         intents.delete(record.uid);
@@ -126,6 +155,7 @@ function replay(
           ({ sequence, prev } = { sequence: record.sequence, prev: hashOf(record.json) });
       }
     }
+    empty = scan.records.every(({ kind }) => kind === recordKind.header);
     const surplus = segments.get(segment)! - scan.end;
     if (surplus > 0) {
       // INVARIANT(spool-torn-tail): only bytes that no valid record follows are ever cut.
@@ -137,14 +167,14 @@ function replay(
     }
   }
   return {
-    last: { segment: last, bytes: segments.get(last)! },
+    last: { segment: last, bytes: segments.get(last)!, empty },
     instance,
     sequence,
     prev,
     intents: [...intents.values()],
     segments,
     tornBytes,
-    damage,
+    damage: damage.filter(({ segment, offset }) => offset < (voids.get(segment) ?? Infinity)),
   };
 }
 

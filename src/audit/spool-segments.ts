@@ -2,37 +2,63 @@
  * The segment files under a spool: the open one and its offsets, rotation, deletion, and the bytes written but not yet
  * synced, kept so that they can be written again after a failed sync. Knows nothing of what a record means.
  */
-import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fdatasyncSync, ftruncateSync } from 'node:fs';
 import { BatchMemory, type RecordBatch } from './spool-batch.js';
-import { encodeRecord, segmentName, type SpoolRecord } from './spool-format.js';
+import { encodeHeader, type SegmentHeader } from './spool-format.js';
 import type { Recovered } from './spool-recover.js';
 import type { SpoolPosition } from './spool-reader.js';
+import {
+  createSegment,
+  isFile,
+  readBack,
+  removeSegment,
+  segmentAge,
+  syncDirectory,
+  writeAll,
+} from './spool-files.js';
+
+/** The head of the chain before a batch. */
+export type ChainHead = Pick<SegmentHeader, 'sequence' | 'prev'>;
+
+interface Unsynced {
+  readonly before: ChainHead;
+  readonly offset: number;
+  readonly batch: RecordBatch;
+}
+
+export interface SegmentFilesOptions {
+  readonly directory: string;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+}
+
+/** Room that must be there before a disk that was full is believed again. */
+const PROBE_BYTES = 256 * 1024;
 
 export class SegmentFiles {
   /** Intents whose statement was refused after they had been written; closed with the next good write. */
   readonly pendingCancels: string[] = [];
-  readonly #directory: string;
-  readonly #segmentBytes: number;
+  readonly #options: SegmentFilesOptions;
   readonly #sizes: Map<number, number>;
+  #bytes: number;
   #fd: number | undefined;
   #segment: number;
-  #written: number;
-  #synced: number;
+  #headerBytes = 0;
+  #startedAt = 0;
+  #written = 0;
+  #synced = 0;
+  #suspect = false;
+  /** What the open segment begins with while it is not synced, as one that was started over. */
+  #head: Buffer | undefined;
+  #superseded: number | undefined;
   readonly #memory = new BatchMemory();
-  #unsynced: { readonly offset: number; readonly batch: RecordBatch }[] = [];
+  #unsynced: Unsynced[] = [];
 
-  constructor(directory: string, segmentBytes: number, recovered: Recovered, goOn: boolean) {
-    this.#directory = directory;
-    this.#segmentBytes = segmentBytes;
+  constructor(options: SegmentFilesOptions, recovered: Recovered) {
+    this.#options = options;
     this.#sizes = new Map(recovered.segments);
+    this.#bytes = sum(this.#sizes.values());
     this.#segment = recovered.last?.segment ?? 0;
-    this.#written = this.#synced = recovered.last?.bytes ?? 0;
-    if (goOn && recovered.last !== undefined) {
-      this.#fd = openSync(join(directory, segmentName(this.#segment)), 'r+');
-      // What a crashed process wrote without syncing it is about to be built on.
-      fdatasyncSync(this.#fd);
-    }
   }
 
   get fd(): number {
@@ -56,8 +82,18 @@ export class SegmentFiles {
     return { segment: this.#segment, offset: this.#synced };
   }
 
+  /** Of all segments. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get unsyncedRecords(): number {
-    return this.#unsynced.reduce((sum, { batch }) => sum + batch.records, 0);
+    return this.#unsynced.reduce((count, { batch }) => count + batch.records, 0);
+  }
+
+  /** Where the chain was at the last synced byte; undefined: nothing is unsynced. */
+  get syncedHead(): ChainHead | undefined {
+    return this.#unsynced[0]?.before;
   }
 
   numbers(): readonly number[] {
@@ -65,42 +101,109 @@ export class SegmentFiles {
   }
 
   bytesBehind(position: SpoolPosition | undefined): number {
-    let sum = 0;
+    if (position === undefined) return this.#bytes;
+    let behind = 0;
     for (const [number, size] of this.#sizes) {
-      if (position === undefined || number > position.segment) sum += size;
-      else if (number === position.segment) sum += Math.max(0, size - position.offset);
+      if (number > position.segment) behind += size;
+      else if (number === position.segment) behind += Math.max(0, size - position.offset);
     }
-    return sum;
+    return behind;
   }
 
+  /** By size or by age. A clock that is set says nothing about how long a segment has been open. */
   needsSegment(): boolean {
-    return this.#fd === undefined || this.#written >= this.#segmentBytes;
+    if (this.#fd === undefined || this.#written >= this.#options.segmentBytes) return true;
+    return (
+      this.#written > this.#headerBytes && performance.now() - this.#startedAt >= this.#options.segmentAgeMs
+    );
   }
 
   /** Syncs and closes the open segment and starts the next one. No sync may be running. */
-  rotate(header: SpoolRecord): void {
+  rotate(header: SegmentHeader): void {
     if (this.#fd !== undefined) {
-      if (this.dirty) fdatasyncSync(this.#fd);
+      if (this.dirty) this.#syncNow(this.#fd);
+      if (this.gone) {
+        this.distrust();
+        throw removedError();
+      }
       this.synced(this.#written);
     }
-    const number = this.#segment + 1;
-    const path = join(this.#directory, segmentName(number));
-    const bytes = encodeRecord(header);
-    // 'w': a file left by a rotation that failed half-way holds nothing.
-    const fd = openSync(path, 'w+', 0o600);
+    const { directory } = this.#options;
+    const bytes = encodeHeader(header);
+    const fd = createSegment(directory, this.#segment + 1, [bytes]);
     try {
-      writeAll(fd, bytes, 0);
       fdatasyncSync(fd);
-      syncDirectory(this.#directory);
+      syncDirectory(directory);
     } catch (error) {
+      // Never synced again: the next attempt makes a new file.
       closeSync(fd);
+      removeSegment(directory, this.#segment + 1);
       throw error;
     }
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = fd;
-    this.#segment = number;
-    this.#written = this.#synced = bytes.length;
-    this.#sizes.set(number, bytes.length);
+    this.#adopt(fd, this.#segment + 1, bytes.length, bytes.length);
+    this.#synced = bytes.length;
+  }
+
+  /** The last sync of the open segment failed, so no later one of it is believed. */
+  distrust(): void {
+    this.#suspect = true;
+  }
+
+  get suspect(): boolean {
+    return this.#suspect;
+  }
+
+  /** The open segment is no longer where it was: what goes into it reaches nobody, though each write and sync succeeds. */
+  get gone(): boolean {
+    return this.#fd !== undefined && !isFile(this.#options.directory, this.#segment, this.#fd);
+  }
+
+  /**
+   * INVARIANT(failed-sync-is-final): after a failed fdatasync the kernel may call pages clean that never reached the disk,
+   * and the next one reports success (wiki.postgresql.org/wiki/Fsync_Errors). So the file is never synced again, and all
+   * that it should hold is written to a new one, which is not yet synced: also what earlier syncs have called safe, as a
+   * disk that fails now may have lied before (a loop device on a full disk did). Of a file that somebody has removed the
+   * open descriptor is all there is.
+   *
+   * @param header - for the case that the file cannot be read back: of a segment that begins with what is not synced
+   */
+  startOver(header: SegmentHeader): void {
+    const { directory } = this.#options;
+    const good = this.#synced;
+    // One that was started over and never synced holds nothing that is not in memory or in the one before.
+    const again = good === 0;
+    const number = again ? this.#segment : this.#segment + 1;
+    const voided = { segment: this.#segment, from: good };
+    const head = (again ? this.#head : readBack(this.fd, good)) ?? encodeHeader({ ...header, void: voided });
+    if (again) removeSegment(directory, number);
+    else if (head.length === good) this.#superseded = this.#segment;
+    this.#head = head;
+    const made = createSegment(directory, number, [head, ...this.#unsynced.map(({ batch }) => batch.bytes)]);
+    let offset = head.length;
+    this.#unsynced = this.#unsynced.map(({ before, batch }) => {
+      const moved = { before, batch, offset };
+      offset += batch.bytes.length;
+      return moved;
+    });
+    this.#adopt(made, number, head.length, offset);
+    this.#synced = 0;
+    this.#suspect = false;
+  }
+
+  /** The segment that was started over is synced: the one before it has nothing more to tell. */
+  startedOver(): void {
+    if (this.#superseded !== undefined) this.delete(this.#superseded);
+    this.#superseded = undefined;
+    this.#head = undefined;
+  }
+
+  /** Throws while there is no room; leaves nothing. */
+  probe(): void {
+    try {
+      writeAll(this.fd, Buffer.alloc(PROBE_BYTES), this.#written);
+    } finally {
+      this.#cutBack();
+    }
   }
 
   /** An empty batch, for `write`. */
@@ -109,27 +212,18 @@ export class SegmentFiles {
   }
 
   /** All of the records or none of them. The batch is ours from now on. */
-  write(batch: RecordBatch): void {
+  write(batch: RecordBatch, before: ChainHead): void {
     const { bytes } = batch;
     try {
       writeAll(this.fd, bytes, this.#written);
     } catch (error) {
       // A part may stand behind the last record: recovery would cut it, and the next write goes over it.
-      try {
-        ftruncateSync(this.fd, this.#written);
-      } catch {
-        // The disk that refused the write may refuse this too.
-      }
+      this.#cutBack();
       throw error;
     }
-    this.#unsynced.push({ offset: this.#written, batch });
+    this.#unsynced.push({ before, offset: this.#written, batch });
     this.#written += bytes.length;
-    this.#sizes.set(this.#segment, this.#written);
-  }
-
-  /** The unsynced bytes again, at their places. */
-  rewrite(): void {
-    for (const { batch, offset } of this.#unsynced) writeAll(this.fd, batch.bytes, offset);
+    this.#resize(this.#segment, this.#written);
   }
 
   synced(upTo: number): void {
@@ -142,31 +236,73 @@ export class SegmentFiles {
     for (const { batch } of done) this.#memory.recycle(batch);
   }
 
-  deleteBelow(number: number): void {
-    for (const segment of this.numbers()) {
-      if (segment >= number || segment === this.#segment) continue;
-      unlinkSync(join(this.#directory, segmentName(segment)));
-      this.#sizes.delete(segment);
-    }
+  /** A closed segment. */
+  delete(number: number): void {
+    if (number === this.#segment) throw new Error('bug: the open segment is never deleted');
+    removeSegment(this.#options.directory, number);
+    this.#resize(number, undefined);
+  }
+
+  /** How long ago a segment was last written. */
+  ageMs(number: number): number {
+    return segmentAge(this.#options.directory, number);
+  }
+
+  /** Closed segments that somebody else has removed count no longer; gives their numbers. */
+  forgetMissing(): readonly number[] {
+    const missing = this.numbers().filter(
+      (number) => number !== this.#segment && !isFile(this.#options.directory, number),
+    );
+    for (const number of missing) this.#resize(number, undefined);
+    return missing;
   }
 
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
-}
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-}
-
-/** A new file's name is safe only once its directory is synced (fsync(2)). */
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+  #adopt(fd: number, number: number, headerBytes: number, written: number): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = fd;
+    this.#segment = number;
+    this.#headerBytes = headerBytes;
+    this.#startedAt = performance.now();
+    this.#written = written;
+    this.#resize(number, written);
   }
+
+  #syncNow(fd: number): void {
+    try {
+      fdatasyncSync(fd);
+    } catch (error) {
+      this.distrust();
+      throw error;
+    }
+  }
+
+  #cutBack(): void {
+    try {
+      ftruncateSync(this.fd, this.#written);
+    } catch {
+      // The disk that refused the write may refuse this too.
+    }
+  }
+
+  #resize(number: number, size: number | undefined): void {
+    this.#bytes += (size ?? 0) - (this.#sizes.get(number) ?? 0);
+    if (size === undefined) this.#sizes.delete(number);
+    else this.#sizes.set(number, size);
+  }
+}
+
+/** Each write and sync succeeds, into a file that has no name any more. */
+export function removedError(): Error {
+  return new Error('the segment was removed or replaced while it was written');
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }

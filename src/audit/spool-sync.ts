@@ -3,10 +3,9 @@
  * of the disk again and again until it takes them. Owns the failure and those who wait. Knows nothing of the queue in
  * front of it or of the chain.
  */
-import { fdatasync } from 'node:fs';
+import { close, fdatasync, fsync, open } from 'node:fs';
 import type { AppendEntry } from './spool-entry.js';
-import { recordKind } from './spool-format.js';
-import type { SegmentFiles } from './spool-segments.js';
+import { removedError, type SegmentFiles } from './spool-segments.js';
 
 export interface SpoolSyncPorts {
   readonly directory: string;
@@ -15,8 +14,14 @@ export interface SpoolSyncPorts {
   readonly syncAfterMs: number;
   /** No sync is running, so the segment may be changed. What it throws is a failure of the disk. */
   rotateWhenDue(): void;
+  /** The open segment is not to be trusted: what is not synced is written to a new one. */
+  startOver(): void;
+  /** Records that the intents in `files.pendingCancels` stand for no statement. */
+  writeCancels(): void;
   /** The disk takes bytes again: writes what is queued. */
   flush(): void;
+  /** Entries not yet written that somebody waits for. */
+  waiting(): readonly AppendEntry[];
   /** Whoever waited for this entry is told of the failure. */
   refused(entry: AppendEntry): void;
   /** The disk began to fail, or works again. */
@@ -78,8 +83,10 @@ export class SpoolSync {
     const upTo = this.#files.written;
     fdatasync(this.#files.fd, (error) => {
       this.#running = false;
-      if (error !== null) {
-        this.fail(error, waiters);
+      const failure = error ?? this.#removed();
+      if (failure !== undefined) {
+        this.#files.distrust();
+        this.fail(failure, waiters);
         return;
       }
       this.#files.synced(upTo);
@@ -107,7 +114,7 @@ export class SpoolSync {
       { cause },
     );
     this.#failure = failure;
-    const refused = [...waiting, ...this.#waiters.splice(0)];
+    const refused = [...waiting, ...this.#waiters.splice(0), ...this.#to.waiting()];
     for (const entry of refused) this.#to.refused(entry);
     settle(refused, failure);
     this.#report();
@@ -121,41 +128,55 @@ export class SpoolSync {
     clearTimeout(this.#retryTimer);
   }
 
-  /** Writes the unsynced bytes once more, as the kernel may have dropped them after a failed sync, and syncs them. */
+  /** A file without a name takes all writes and syncs, and nobody will ever read it. */
+  #removed(): Error | undefined {
+    try {
+      return this.#files.gone ? removedError() : undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  /** Makes the unsynced bytes safe, in a new segment if the one they are in has failed, and lets the queue write. */
   #retry(): void {
     this.#retryTimer = undefined;
     if (this.#stopped) return;
     if (this.#running) {
       // A slow sync still runs on the file: a second one beside it could be counted against another segment.
-      this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
+      this.#retryAgain();
       return;
     }
     try {
-      this.#files.rewrite();
-      const cancels = this.#files.batch();
-      for (const uid of this.#files.pendingCancels)
-        cancels.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
-      if (cancels.records > 0) this.#files.write(cancels);
-      this.#files.pendingCancels.length = 0;
+      if (this.#files.gone) this.#files.distrust();
+      if (this.#files.suspect) this.#to.startOver();
+      // A disk that has room for a few bytes alone would be called well and full in turns.
+      this.#files.probe();
+      this.#to.writeCancels();
     } catch {
-      this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
+      this.#retryAgain();
       return;
     }
     const upTo = this.#files.written;
     this.#running = true;
-    fdatasync(this.#files.fd, (error) => {
+    syncWithName(this.#files.fd, this.#to.directory, (error) => {
       this.#running = false;
       if (error !== null) {
-        this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
+        this.#files.distrust();
+        this.#retryAgain();
         return;
       }
       this.#files.synced(upTo);
+      this.#files.startedOver();
       // A queue that is still too much for the disk fails again in flush, before anybody is told that all is well.
       this.#failure = undefined;
       this.#to.flush();
       this.#report();
       this.#to.onDurable?.();
     });
+  }
+
+  #retryAgain(): void {
+    if (!this.#stopped) this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
   }
 
   /** Tells of changes only. */
@@ -168,4 +189,16 @@ export class SpoolSync {
 
 function settle(entries: readonly AppendEntry[], failure: Error | undefined): void {
   for (const entry of entries) entry.done?.(failure);
+}
+
+/** The bytes, and the name under which a new file can be found (fsync(2)). */
+function syncWithName(fd: number, directory: string, done: (error: Error | null) => void): void {
+  fdatasync(fd, (failed) => {
+    if (failed !== null) done(failed);
+    else
+      open(directory, 'r', (unopened, directoryFd) => {
+        if (unopened !== null) done(unopened);
+        else fsync(directoryFd, (unsynced) => close(directoryFd, (unclosed) => done(unsynced ?? unclosed)));
+      });
+  });
 }

@@ -10,31 +10,42 @@ import { mkdirSync } from 'node:fs';
 import { CHAIN_START } from './chain.js';
 import type { RecordBatch } from './spool-batch.js';
 import type { AppendEntry } from './spool-entry.js';
-import { recordKind, type SpoolRecord } from './spool-format.js';
+import { recordKind, type SegmentHeader } from './spool-format.js';
+import { rewriteSegment } from './spool-files.js';
+import { defaultSpoolLimits, type SpoolLimits } from './spool-limits.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
-import { recoverSpool, type Recovered } from './spool-recover.js';
-import { SegmentFiles } from './spool-segments.js';
+import { SpoolQueue } from './spool-queue.js';
 import type { SpoolPosition } from './spool-reader.js';
+import { recoverSpool, type Recovered } from './spool-recover.js';
+import { SpoolRetention } from './spool-retention.js';
+import { SegmentFiles, type ChainHead } from './spool-segments.js';
 import { SpoolSync } from './spool-sync.js';
 
 export interface SpoolOptions {
   readonly directory: string;
   readonly instance: string | undefined;
-  readonly segmentBytes?: number;
-  /** Entries waiting in memory while the disk fails; what comes on top is refused. */
+  readonly limits?: Partial<SpoolLimits>;
+  /** Events go to Redis from here. Absent: the spool alone is the log. */
+  readonly shipping?: boolean;
+  /** Entries waiting in memory while the disk takes nothing; what comes on top is refused. */
   readonly maxQueued?: number;
+  /** The same, by what they hold. */
+  readonly maxQueuedBytes?: number;
   /** Longest time a written byte stays unsynced. */
   readonly syncAfterMs?: number;
-  /** The disk began to fail, or works again. */
+  /** Nothing can be written any more, because the disk fails or the limit is reached; or it can again. */
   readonly onState?: (failure: Error | undefined) => void;
   /** An entry could not be turned into bytes: a bug, and the event is lost. */
   readonly onLost?: (cause: unknown) => void;
+  readonly onWarning?: (message: string) => void;
   /** Synced bytes have grown. */
   readonly onDurable?: () => void;
 }
 
 const RELAXED_DELAY_MS = 5;
 const BATCH_ENTRIES = 256;
+const LOOK_AGAIN_MS = 60_000;
+const LOOK_FOR_ROOM_MS = 500;
 
 export class Spool {
   readonly instance: string;
@@ -45,13 +56,18 @@ export class Spool {
   readonly #sync: SpoolSync;
   /** Statements under way: uid → segment of the intent. Those segments may not be deleted. */
   readonly #openIntents = new Map<string, number>();
-  #queue: AppendEntry[] = [];
+  readonly #limits: SpoolLimits;
+  readonly #retention: SpoolRetention;
+  readonly #queue: SpoolQueue;
+  readonly #housekeeping: NodeJS.Timeout;
+  #full: Error | undefined;
   #sequence: number;
   #prev: string;
   #closed = false;
   #events = 0;
   #scheduled: 'no' | 'timer' | 'immediate' = 'no';
   #flushTimer: NodeJS.Timeout | undefined;
+  #roomTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -65,34 +81,53 @@ export class Spool {
       this.#sequence = sameChain ? this.recovered.sequence : 0;
       this.#prev = sameChain ? this.recovered.prev : CHAIN_START;
       for (const intent of this.recovered.intents) this.#openIntents.set(intent.uid, intent.segment);
-      this.#files = new SegmentFiles(
-        options.directory,
-        options.segmentBytes ?? 16 * 1024 * 1024,
-        this.recovered,
-        sameChain,
-      );
-      if (this.#files.needsSegment()) this.#files.rotate(this.#header());
+      if (this.recovered.last !== undefined) rewriteSegment(options.directory, this.recovered.last.segment);
+      this.#limits = { ...defaultSpoolLimits, ...options.limits };
+      this.#files = new SegmentFiles({ directory: options.directory, ...this.#limits }, this.recovered);
+      this.#files.rotate(this.#header());
+      // Restarts alone leave no files behind. After the rotation: its header may be all that knows where the chain is.
+      if (this.recovered.last?.empty === true) this.#files.delete(this.recovered.last.segment);
     } catch (error) {
       this.#lock.release();
       throw error;
     }
+    this.#queue = new SpoolQueue(this.#maxQueued, options.maxQueuedBytes ?? 128 * 1024 ** 2);
+    const shipping = options.shipping ?? false;
+    this.#retention = new SpoolRetention(this.#files, this.#limits, shipping, this.#openIntents);
     this.#sync = new SpoolSync({
       directory: options.directory,
       files: this.#files,
       syncAfterMs: options.syncAfterMs ?? 50,
       rotateWhenDue: () => this.#rotateWhenDue(),
+      startOver: () => this.#startOver(),
+      writeCancels: () => this.#writeCancels(),
       flush: () => this.flush(),
-      refused: ({ uid }) => {
-        // The statement of such an intent is refused, so it must not be found open after a crash.
-        if (this.#openIntents.delete(uid)) this.#files.pendingCancels.push(uid);
+      waiting: () => this.#waitingInQueue(),
+      refused: ({ uid, content }) => {
+        // The statement of such an intent is refused, so it must not be found open after a crash. That of an outcome has run.
+        if (content.kind === 'intent' && this.#openIntents.delete(uid)) this.#files.pendingCancels.push(uid);
       },
-      onState: options.onState,
+      onState: (failure) => options.onState?.(failure ?? this.#full),
       onDurable: options.onDurable,
     });
+    const { segmentAgeMs, ageMs = segmentAgeMs } = this.#limits;
+    const every = Math.min(LOOK_AGAIN_MS, segmentAgeMs, ageMs);
+    this.#housekeeping = setInterval(() => this.#keepHouse(), every).unref();
   }
 
+  /** Why nothing can be written now. */
   get failure(): Error | undefined {
-    return this.#sync.failure;
+    return this.#sync.failure ?? this.#full;
+  }
+
+  /** The limit of bytes is reached, and nothing may be deleted. */
+  get atLimit(): boolean {
+    return this.#full !== undefined;
+  }
+
+  /** Gives up what waits in memory. */
+  discardQueued(): readonly AppendEntry[] {
+    return this.#queue.take();
   }
 
   get directory(): string {
@@ -129,39 +164,35 @@ export class Spool {
 
   /** True while the disk takes nothing and the memory for waiting entries is used up. */
   get full(): boolean {
-    return this.#queue.length >= this.#maxQueued;
+    return this.#queue.full;
   }
 
-  /** False: not taken, because the disk fails and the memory for waiting entries is used up. */
+  /** False: not taken, because nothing can be written and the memory for waiting entries is used up. */
   append(entry: AppendEntry): boolean {
     if (this.#closed || this.full) return false;
+    const { failure } = this;
+    // FAIL-CLOSED: an intent cannot be promised now; an outcome waits until it can be written.
+    if (failure !== undefined && entry.content.kind === 'intent') return false;
     this.#queue.push(entry);
-    if (this.#sync.failure !== undefined) {
-      // FAIL-CLOSED: an intent cannot be promised while the disk fails; an outcome waits for the retry.
-      if (entry.content.kind === 'intent') {
-        this.#queue.pop();
-        return false;
-      }
-      entry.done?.(this.#sync.failure);
-      return true;
-    }
-    this.#schedule(entry.until !== 'queued' || this.#queue.length >= BATCH_ENTRIES);
+    if (this.#sync.failure !== undefined || (failure !== undefined && !this.#mayPassLimit(entry)))
+      entry.done?.(failure);
+    else this.#schedule(entry.until !== 'queued' || this.#queue.length >= BATCH_ENTRIES);
     return true;
   }
 
-  /** Deletes segments below `number` that hold no open intent. */
-  deleteBelow(number: number): void {
-    const keepFrom = Math.min(number, ...this.#openIntents.values());
-    this.#files.deleteBelow(keepFrom);
+  /** All segments below are in Redis, and may go. */
+  shippedBelow(segment: number): void {
+    this.#retention.shippedBelow(segment);
+    this.#lookForRoom();
   }
 
-  /** Writes and syncs what is queued; rejects when the disk does not take it. */
+  /** Writes and syncs what is queued, as far as the limit allows; rejects when the disk does not take it. */
   async drain(): Promise<void> {
     this.flush();
     while (
       this.#sync.failure === undefined &&
       !this.#closed &&
-      (this.#queue.length > 0 || this.#files.dirty || this.#sync.running)
+      ((this.#queue.length > 0 && this.#full === undefined) || this.#files.dirty || this.#sync.running)
     ) {
       this.#sync.start();
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -189,6 +220,8 @@ export class Spool {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#flushTimer);
+    clearTimeout(this.#roomTimer);
+    clearInterval(this.#housekeeping);
     this.#sync.stop();
     // An fd must not be closed under a sync that still runs on it; the process is ending and will close it.
     if (!this.#sync.running) this.#files.close();
@@ -213,29 +246,119 @@ export class Spool {
     // A disk that hangs in a sync fills neither the kernel's cache nor our memory: the queue grows to its bound instead.
     if (this.#queue.length === 0 || (this.#sync.running && this.#files.unsyncedRecords >= this.#maxQueued))
       return;
-    let batch = this.#queue;
-    this.#queue = [];
-    const chainBefore = { sequence: this.#sequence, prev: this.#prev };
+    const before = this.#head;
+    let batch: readonly AppendEntry[] = [];
     try {
       this.#rotateWhenDue();
+      batch = this.#takeWritable();
+      if (batch.length === 0) return;
       const records = this.#files.batch();
       batch = batch.filter((entry) => this.#encode(entry, records));
-      this.#files.write(records);
+      if (records.records > 0) this.#files.write(records, before);
     } catch (error) {
       // The chain goes back to its last written link: nothing of the batch is in the file.
-      ({ sequence: this.#sequence, prev: this.#prev } = chainBefore);
-      this.#queue = [...batch.filter((entry) => entry.content.kind === 'event'), ...this.#queue];
+      this.#sequence = before.sequence;
+      this.#prev = before.prev;
+      this.#queue.putBack(batch.filter((entry) => entry.content.kind === 'event'));
       this.#sync.fail(error, batch);
       return;
     }
     this.#written(batch);
   }
 
+  /** Those that somebody waits for. Intents stay no longer, as their statements are refused. */
+  #waitingInQueue(): readonly AppendEntry[] {
+    const intents = this.#queue.take(({ content }) => content.kind === 'intent');
+    return [...intents, ...this.#queue.waiting()];
+  }
+
+  get #head(): ChainHead {
+    return { sequence: this.#sequence, prev: this.#prev };
+  }
+
+  /**
+   * Everything that waits; at the limit only the outcomes of statements that have begun, as their number is bounded and
+   * their segments could be deleted never otherwise.
+   */
+  #takeWritable(): readonly AppendEntry[] {
+    const room = this.#retention.makeRoom();
+    this.#setFull(!room);
+    if (room) return this.#queue.take();
+    for (const { done } of this.#queue.take(({ content }) => content.kind === 'intent')) done?.(this.#full);
+    return this.#queue.take((entry) => this.#mayPassLimit(entry));
+  }
+
+  #mayPassLimit({ uid, content, beyondLimit = false }: AppendEntry): boolean {
+    return content.kind === 'event' && (beyondLimit || this.#openIntents.has(uid));
+  }
+
+  #setFull(full: boolean): void {
+    if (full === (this.#full !== undefined)) return;
+    if (full) {
+      const why = this.#options.shipping === true ? 'that Redis has not taken' : 'and is the only log';
+      const remedy = this.#options.shipping === true ? 'bring Redis back, or' : 'move old segments away, or';
+      this.#full = new Error(
+        `audit spool "${this.directory}" has reached its limit of ${this.#limits.bytes} bytes ${why}: ${remedy} raise audit.spool_limits.bytes`,
+      );
+      this.#roomTimer = setInterval(() => this.#lookForRoom(), LOOK_FOR_ROOM_MS).unref();
+    } else {
+      this.#full = undefined;
+      clearInterval(this.#roomTimer);
+    }
+    if (this.#sync.failure === undefined) this.#options.onState?.(this.#full);
+  }
+
+  /** Shipping, age, or a person with `mv` makes some. */
+  #lookForRoom(): void {
+    if (this.#full === undefined || this.#closed) return;
+    this.#forgetMissing();
+    if (this.#retention.makeRoom()) {
+      this.#setFull(false);
+      this.flush();
+    }
+  }
+
+  #forgetMissing(): void {
+    const lost = this.#files.forgetMissing().filter((segment) => !this.#retention.isShipped(segment));
+    if (lost.length > 0 && this.#options.shipping === true) {
+      this.#options.onWarning?.(
+        `audit segments ${lost.join(', ')} of "${this.directory}" were removed before Redis had them: their events are in no stream`,
+      );
+    }
+  }
+
+  /** A quiet spool rotates and deletes by age too. */
+  #keepHouse(): void {
+    if (this.#sync.failure !== undefined || this.#closed) return;
+    try {
+      this.#rotateWhenDue();
+    } catch (error) {
+      this.#sync.fail(error, []);
+      return;
+    }
+    try {
+      this.#retention.expire();
+      this.#lookForRoom();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.#options.onWarning?.(`old audit segments cannot be deleted (${code ?? 'unknown'})`);
+    }
+  }
+
   /** A running sync holds the file, so a segment may grow a little beyond its size. */
   #rotateWhenDue(): void {
     if (this.#sync.running || !this.#files.needsSegment()) return;
+    this.#lock.hold();
     this.#files.rotate(this.#header());
     this.#sync.allSynced();
+  }
+
+  /** The open segment cannot be trusted or is gone: what is not safe yet is written to a new one. */
+  #startOver(): void {
+    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    this.#lock.hold();
+    this.#files.startOver(this.#header(this.#files.syncedHead));
+    this.#forgetMissing();
   }
 
   #written(batch: readonly AppendEntry[]): void {
@@ -253,6 +376,16 @@ export class Spool {
     }
     if (wantSync) this.#sync.start();
     else this.#sync.startSoon();
+  }
+
+  #writeCancels(): void {
+    const { pendingCancels } = this.#files;
+    if (pendingCancels.length === 0) return;
+    const records = this.#files.batch();
+    for (const uid of pendingCancels)
+      records.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
+    this.#files.write(records, this.#head);
+    pendingCancels.length = 0;
   }
 
   /** False: it could not be turned into bytes. */
@@ -275,9 +408,7 @@ export class Spool {
     }
   }
 
-  #header(): SpoolRecord {
-    const open = Object.fromEntries(this.#openIntents);
-    const header = { instance: this.instance, sequence: this.#sequence, prev: this.#prev, open };
-    return { kind: recordKind.header, uid: '', sequence: 0, time: Date.now(), json: JSON.stringify(header) };
+  #header(head = this.#head): SegmentHeader {
+    return { instance: this.instance, ...head, open: Object.fromEntries(this.#openIntents) };
   }
 }

@@ -10,7 +10,7 @@ const log = await openAuditLog({
   spoolDirectory: process.argv[2]!,
   durability: 'strict',
   version: '0',
-  segmentBytes: 20_000,
+  limits: { segmentBytes: 20_000 },
 });
 const record = statement();
 

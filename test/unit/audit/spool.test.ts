@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EventDraft } from '../../../src/audit/chain.js';
@@ -13,7 +13,7 @@ import {
   type SpoolRecord,
 } from '../../../src/audit/spool-format.js';
 import { SpoolReader } from '../../../src/audit/spool-reader.js';
-import { scanSegment } from '../../../src/audit/spool-recover.js';
+import { recoverSpool, scanSegment } from '../../../src/audit/spool-recover.js';
 import { eventSource, statementEvent } from '../../../src/audit/event.js';
 import { inTemporaryDirectory, statement, success } from './samples.js';
 import { expectChain } from './chain-check.js';
@@ -86,7 +86,7 @@ describe('the spool', () => {
 
   it('rotates by size, and readers pass from segment to segment', () =>
     inTemporaryDirectory(async (directory) => {
-      const spool = open(directory, { segmentBytes: 4_000 });
+      const spool = open(directory, { limits: { segmentBytes: 4_000 } });
       for (const uid of names(30)) await append(spool, uid);
       expect(spool.segments().length).toBeGreaterThan(5);
       for (const batch of [1, 3, 1000]) {
@@ -134,20 +134,19 @@ describe('the spool', () => {
       const offsets = recordOffsets(whole);
       for (let size = offsets.at(-1)! + 1; size < whole.length; size++) {
         writeFileSync(path, whole.subarray(0, size));
+        expect(recoverSpool(directory)).toMatchObject({ tornBytes: size - offsets.at(-1)!, sequence: 2 });
+        if (size % 211 !== 0) continue;
         const again = open(directory);
-        expect(again.recovered.tornBytes).toBe(size - offsets.at(-1)!);
-        expect(again.recovered.sequence).toBe(2);
-        if (size % 97 === 0) {
-          await append(again, 'new');
-          expectChain(readAll(again));
-        }
+        await append(again, 'new');
+        expectChain(readAll(again));
         await closed(again);
+        for (const name of readdirSync(directory)) unlinkSync(join(directory, name));
       }
     }));
 
   it('cut inside a header of a new segment, it goes on in the one before', () =>
     inTemporaryDirectory(async (directory) => {
-      const spool = open(directory, { segmentBytes: 1 });
+      const spool = open(directory, { limits: { segmentBytes: 1 } });
       await append(spool, 'a');
       await append(spool, 'b');
       await closed(spool);
@@ -189,18 +188,19 @@ describe('the spool', () => {
 
   it('remembers intents without outcome, over rotations, and never deletes their segment', () =>
     inTemporaryDirectory(async (directory) => {
-      const spool = open(directory, { segmentBytes: 2_000 });
+      const limits = { segmentBytes: 2_000, keepShipped: 0 };
+      const spool = open(directory, { limits, shipping: true });
       await intent(spool, 'open');
       await intent(spool, 'done');
       await append(spool, 'done');
       for (const uid of names(20)) await append(spool, uid, 'written');
-      spool.deleteBelow(Math.max(...spool.segments()));
+      spool.shippedBelow(Math.max(...spool.segments()));
       expect(spool.segments()).toContain(1);
       await closed(spool);
       const again = open(directory);
       expect(again.recovered.intents.map(({ uid }) => uid)).toEqual(['open']);
       await append(again, 'open');
-      again.deleteBelow(Math.max(...again.segments()));
+      again.shippedBelow(Math.max(...again.segments()));
       expect(again.segments()).not.toContain(1);
       await closed(again);
     }));

@@ -1,0 +1,71 @@
+/**
+ * What of a spool may be deleted, and whether there is room for more. Deletes whole closed segments from the oldest on,
+ * so that what is left is one stretch of the chain; never one with an open intent.
+ *
+ * INVARIANT(spool-keeps-unshipped): with Redis nothing goes that Redis has not acknowledged, however full the spool is;
+ * without it nothing goes but by an age limit that a person has stated.
+ */
+import type { SpoolLimits } from './spool-limits.js';
+import type { SegmentFiles } from './spool-segments.js';
+
+export class SpoolRetention {
+  readonly #files: SegmentFiles;
+  readonly #limits: SpoolLimits;
+  readonly #openIntents: ReadonlyMap<string, number>;
+  /** Undefined: the spool alone is the log. */
+  #shippedBelow: number | undefined;
+
+  constructor(
+    files: SegmentFiles,
+    limits: SpoolLimits,
+    shipping: boolean,
+    openIntents: ReadonlyMap<string, number>,
+  ) {
+    this.#files = files;
+    this.#limits = limits;
+    this.#openIntents = openIntents;
+    this.#shippedBelow = shipping ? 0 : undefined;
+  }
+
+  /** All segments below are in Redis. */
+  shippedBelow(segment: number): void {
+    this.#shippedBelow = Math.max(this.#shippedBelow ?? 0, segment);
+    for (const number of this.#deletable()) {
+      if (number >= segment - this.#limits.keepShipped) break;
+      this.#files.delete(number);
+    }
+    this.expire();
+  }
+
+  isShipped(segment: number): boolean {
+    return this.#shippedBelow !== undefined && segment < this.#shippedBelow;
+  }
+
+  /** Deletes what is older than it may be. */
+  expire(): void {
+    const { ageMs } = this.#limits;
+    if (ageMs === undefined) return;
+    for (const number of this.#deletable()) {
+      if (this.#files.ageMs(number) <= ageMs) break;
+      this.#files.delete(number);
+    }
+  }
+
+  /** False: the limit is reached, and nothing may go. */
+  makeRoom(): boolean {
+    if (this.#files.bytes >= this.#limits.bytes && this.#shippedBelow !== undefined) {
+      for (const number of this.#deletable()) {
+        if (this.#files.bytes < this.#limits.bytes) break;
+        this.#files.delete(number);
+      }
+    }
+    return this.#files.bytes < this.#limits.bytes;
+  }
+
+  /** Closed, shipped where there is Redis, and without an open intent, as all before it; from the oldest on. */
+  #deletable(): readonly number[] {
+    let end = Math.min(this.#files.current, this.#shippedBelow ?? Infinity);
+    for (const segment of this.#openIntents.values()) end = Math.min(end, segment);
+    return this.#files.numbers().filter((number) => number < end);
+  }
+}
