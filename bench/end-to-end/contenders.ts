@@ -29,7 +29,7 @@ export interface Ports {
 }
 
 /** pgbench's own select-only statement. */
-const SELECT = 'SELECT abalance FROM pgbench_accounts WHERE aid = ';
+export const SELECT = 'SELECT abalance FROM pgbench_accounts WHERE aid = ';
 /** Stands for the parameter while pgveil explains the statement. */
 const SAMPLE_AID = '987654321';
 
@@ -100,7 +100,8 @@ export async function makeContenders(
   return { contenders, guardedSql };
 }
 
-function script(sql: string, accounts: number): string {
+/** In pgbench's language, with a random account for `:aid`. */
+export function script(sql: string, accounts: number): string {
   return `\\set aid random(1, ${accounts})\n${sql};\n`;
 }
 

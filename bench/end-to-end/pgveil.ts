@@ -18,6 +18,8 @@ export interface RunningPgveil extends RunningProxy {
   readonly configFile: string;
   /** Where its audit events wait. */
   readonly spool: string;
+  /** The port of /metrics. */
+  readonly admin: number;
 }
 
 export const stream = 'pgveil:bench';
@@ -30,6 +32,8 @@ export async function startPgveil(options: {
   /** Paths; offered to clients that ask for TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly workers?: number;
+  /** relaxed when absent. */
+  readonly durability?: 'strict' | 'relaxed';
   /** For node itself, before the script's name. */
   readonly nodeFlags?: readonly string[];
 }): Promise<RunningPgveil> {
@@ -56,7 +60,7 @@ export async function startPgveil(options: {
       upstream: { port: options.upstreamPort },
       catalog: { url: `postgres://postgres@127.0.0.1:${options.upstreamPort}/${database}` },
       policies,
-      audit: { ...redis, spool, durability: 'relaxed' },
+      audit: { ...redis, spool, durability: options.durability ?? 'relaxed' },
       admin: { port: admin },
     }),
   );
@@ -75,6 +79,7 @@ export async function startPgveil(options: {
       pid: server.pid,
       configFile,
       spool,
+      admin,
       async stop() {
         await server.end('SIGINT');
         await rm(folder, { recursive: true, force: true });
