@@ -9,7 +9,8 @@ import { openWorld, type World } from '../../soak/audit/world.js';
 const minutes = Number(process.env['PGVEIL_SOAK_MINUTES'] ?? 0);
 const seed = Number(process.env['PGVEIL_SOAK_SEED'] ?? 1);
 const durability = process.env['PGVEIL_SOAK_DURABILITY'] === 'relaxed' ? 'relaxed' : 'strict';
-const workers = Number(process.env['PGVEIL_SOAK_WORKERS'] ?? 2);
+// Two of them start and end in workers.test.ts; here they would only take time.
+const workers = Number(process.env['PGVEIL_SOAK_WORKERS'] ?? 1);
 const named = (process.env['PGVEIL_SOAK_FAULTS'] ?? '').split(',').filter(Boolean);
 const chosen =
   named.length > 0 ? named.map(faultOf) : allFaults.filter(({ short }) => minutes > 0 || short === true);

@@ -149,14 +149,15 @@ async function untilServerIdle(server: PostgresServer): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
     const left = await asSuperuser(server, 'postgres', async (client) => {
-      const { rows } = await client.query<{ n: number }>(
-        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename IN ('crm_support', 'crm_admin')`,
+      const { rows } = await client.query<Record<string, string | null>>(
+        `SELECT usename, state, wait_event, age(now(), state_change)::text, query FROM pg_stat_activity
+         WHERE usename IN ('crm_support', 'crm_admin')`,
       );
-      return rows[0]!.n;
+      return rows.map((row) => Object.values(row).join(' '));
     });
-    if (left === 0) return;
+    if (left.length === 0) return;
     if (Date.now() > deadline)
-      throw new Error(`${left} sessions stay on the server after their clients have gone`);
+      throw new Error(`sessions stay on the server after their clients have gone:\n${left.join('\n')}`);
     await sleep(20);
   }
 }
