@@ -3,11 +3,12 @@
  * bounded by one batch and the one fetched ahead. Copies come through: `Distinct` tells them apart.
  */
 import { readSpool } from './read-spool.js';
-import { readStreamPages, type ReadTarget } from './read-stream.js';
+import type { RedisTarget } from '../redis-target.js';
+import { readStreamPages } from './read-stream.js';
 import { eventTime, type StoredEvent, type StoredItem } from './stored-event.js';
 
 export type ReadFrom =
-  | { readonly kind: 'stream'; readonly redis: ReadTarget; readonly stream: string }
+  | { readonly kind: 'stream'; readonly redis: RedisTarget; readonly stream: string }
   /** The root: each worker's spool is this folder or one in it. */
   | { readonly kind: 'spool'; readonly directory: string };
 

@@ -4,16 +4,23 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { decodeRawRecord, findRecord, recordKind, segmentName, segmentNumber } from '../spool-format.js';
-import type { SegmentHeader } from '../spool-format.js';
-import { KeptEvent, type StoredItem } from './stored-event.js';
+import { segmentName, segmentNumber } from '../spool-format.js';
+import { decodeSegment, voidOf, type DecodedSegment } from './decode-segment.js';
+import type { StoredItem } from './stored-event.js';
 
 const BATCH = 5_000;
+/** A write of a running proxy may be half-way when it is read. */
+const TAIL_TRIES = 5;
+const TAIL_WAIT_MS = 50;
 
 interface Segment {
   readonly path: string;
+  readonly directory: string;
+  readonly number: number;
   /** `segment 3`, with the worker's folder before it where there is one. */
   readonly name: string;
+  readonly oldest: boolean;
+  readonly newest: boolean;
 }
 
 /** Rejects when there is no spool in `root` or when a segment cannot be read. */
@@ -25,73 +32,68 @@ export async function* readSpool(
   const segments = await segmentsBelow(root);
   let events = 0;
   let instance = '';
-  let next = fetched(segments[0]);
+  let ahead = fetched(segments[0]);
   for (const [index, segment] of segments.entries()) {
     signal?.throwIfAborted();
-    const answer = await next;
-    next = fetched(segments[index + 1]);
-    if (answer instanceof Error) throw unreadableSpool(root, answer);
+    const bytes = found(root, await ahead);
+    ahead = fetched(segments[index + 1]);
+    if (segment.oldest) instance = '';
     // Deleted since it was listed, once it had been shipped: the next header says where the chain goes on.
-    if (answer === undefined) continue;
-    let batch: StoredItem[] = [];
-    for (const item of itemsOf(answer, segment, instance)) {
-      if (item.kind === 'segment') instance = item.instance;
-      if (item.kind === 'event') events++;
-      batch.push(item);
-      if (batch.length < BATCH) continue;
-      yield batch;
-      batch = [];
-    }
-    yield batch;
+    if (bytes === undefined) continue;
+    const decoded = await decode(segment, bytes, instance, await ahead);
+    ({ instance } = decoded);
+    const items = segment.oldest ? await withBeginning(segment, decoded.items) : decoded.items;
+    for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH);
+    events += items.reduce((count, { kind }) => (kind === 'event' ? count + 1 : count), 0);
     onProgress?.(events, (index + 1) / segments.length);
   }
 }
 
-/** The records of one segment. */
-export function* itemsOf(bytes: Buffer, { name }: Segment, before: string): Generator<StoredItem> {
-  let instance = before;
-  let at = 0;
-  while (at < bytes.length) {
-    const decoded = decodeRawRecord(bytes, at);
-    const place = `${name} byte ${at}`;
-    if (decoded.kind !== 'record') {
-      const next = findRecord(bytes, at) ?? bytes.length;
-      yield { kind: 'unreadable', place, message: unreadable(next - at, next === bytes.length) };
-      at = next;
-      continue;
-    }
-    const { record, next } = decoded;
-    if (record.kind === recordKind.header) {
-      const header = headerOf(record.json);
-      if (header === undefined) {
-        yield { kind: 'unreadable', place, message: 'the header of the segment is none that pgveil writes' };
-      } else {
-        ({ instance } = header);
-        yield { kind: 'segment', place, instance, sequence: header.sequence, prev: header.prev };
-      }
-    } else if (record.kind === recordKind.event) {
-      const event = new KeptEvent(place, instance, record.sequence, record.uid, record.json);
-      yield { kind: 'event', event };
-    }
-    at = next;
+async function decode(
+  segment: Segment,
+  bytes: Buffer,
+  instance: string,
+  following: Buffer | Error | undefined,
+): Promise<DecodedSegment> {
+  const again = segment.newest || !Buffer.isBuffer(following) ? undefined : voidOf(following);
+  // INVARIANT(failed-sync-is-final): from there on the records stand in the next segment.
+  const valid = again?.segment === segment.number ? bytes.subarray(0, again.from) : bytes;
+  let decoded = decodeSegment(valid, segment.name, instance);
+  let { length } = valid;
+  for (let tries = 0; segment.newest && decoded.end < length && tries < TAIL_TRIES; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, TAIL_WAIT_MS));
+    const grown = await fetched(segment);
+    if (!Buffer.isBuffer(grown)) break;
+    ({ length } = grown);
+    const rest = decodeSegment(grown, segment.name, decoded.instance, decoded.end);
+    decoded = { ...rest, items: [...decoded.items, ...rest.items] };
   }
+  if (decoded.end >= length) return decoded;
+  const place = `${segment.name} byte ${decoded.end}`;
+  const message = `the last ${length - decoded.end} bytes are no whole record: what a crash in the middle of a write leaves (the next start of pgveil cuts it and says so), or damage`;
+  return { ...decoded, items: [...decoded.items, { kind: 'unreadable', place, message }] };
 }
 
-function unreadable(bytes: number, atEnd: boolean): string {
-  return atEnd
-    ? `the last ${bytes} bytes are no whole record: what a crash in the middle of a write leaves (the next start cuts it), or damage`
-    : `${bytes} bytes are no record that pgveil wrote: the file was damaged or changed`;
+/** Says with the oldest segment's header whether pgveil may have deleted those before it. */
+async function withBeginning(segment: Segment, items: readonly StoredItem[]): Promise<readonly StoredItem[]> {
+  const shippedTo = await shippedSegment(segment.directory);
+  const first = items.findIndex(({ kind }) => kind === 'segment');
+  return items.map((item, index) =>
+    item.kind === 'segment' && index === first
+      ? { ...item, oldest: { shipped: shippedTo >= segment.number } }
+      : item,
+  );
 }
 
-function headerOf(json: Buffer): Pick<SegmentHeader, 'instance' | 'sequence' | 'prev'> | undefined {
+/** Up to which segment the events are in Redis, as the shipper has noted it (spool-cursor.ts). */
+async function shippedSegment(directory: string): Promise<number> {
   try {
-    const header = JSON.parse(json.toString('utf8')) as Partial<SegmentHeader> | null;
-    const { instance, sequence, prev } = header ?? {};
-    return typeof instance === 'string' && typeof sequence === 'number' && typeof prev === 'string'
-      ? { instance, sequence, prev }
-      : undefined;
+    const cursor = JSON.parse(await readFile(join(directory, 'cursor'), 'utf8')) as {
+      segment?: unknown;
+    } | null;
+    return typeof cursor?.segment === 'number' ? cursor.segment : 0;
   } catch {
-    return undefined;
+    return 0;
   }
 }
 
@@ -112,14 +114,18 @@ async function segmentsBelow(root: string): Promise<readonly Segment[]> {
 }
 
 async function segmentsIn(directory: string, prefix: string): Promise<readonly Segment[]> {
-  return (await readdir(directory))
+  const numbers = (await readdir(directory))
     .map(segmentNumber)
     .filter((number) => number !== undefined)
-    .sort((a, b) => a - b)
-    .map((number) => ({
-      path: join(directory, segmentName(number)),
-      name: `${prefix}segment ${number}`,
-    }));
+    .sort((a, b) => a - b);
+  return numbers.map((number, index) => ({
+    path: join(directory, segmentName(number)),
+    directory,
+    number,
+    name: `${prefix}segment ${number}`,
+    oldest: index === 0,
+    newest: index === numbers.length - 1,
+  }));
 }
 
 /** Undefined: there is no such file any more. Never rejects, since nobody may be waiting for it any more. */
@@ -131,6 +137,11 @@ async function fetched(segment: Segment | undefined): Promise<Buffer | Error | u
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     return error as Error;
   }
+}
+
+function found(root: string, answer: Buffer | Error | undefined): Buffer | undefined {
+  if (answer instanceof Error) throw unreadableSpool(root, answer);
+  return answer;
 }
 
 function unreadableSpool(root: string, error: unknown): Error {

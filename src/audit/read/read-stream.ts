@@ -2,14 +2,12 @@
  * Reads the whole audit stream in pages, the next one under way while this one is looked at. A connection that breaks is
  * an error: an answer about half of the events would look like one about all.
  */
-import { connectRedis, describeRedisError } from '../redis-connection.js';
+import { connectRedis, describeRedisError, type RedisClient } from '../redis-connection.js';
+import type { RedisTarget } from '../redis-target.js';
 import { KeptEvent, type StoredItem } from './stored-event.js';
 
-export type ReadTarget = Parameters<typeof connectRedis>[0];
-type Client = ReturnType<typeof connectRedis>;
-
 export interface StreamRange {
-  readonly redis: ReadTarget;
+  readonly redis: RedisTarget;
   readonly stream: string;
   /** Ids from and up to these times, in ms since 1970. */
   readonly from?: number | undefined;
@@ -19,6 +17,8 @@ export interface StreamRange {
 type Entry = readonly [Buffer, readonly Buffer[]];
 
 const PAGE = 5_000;
+/** Of a Redis that says nothing any more; a page is some megabytes. */
+const SILENCE_MS = 60_000;
 const FIELDS = 4;
 
 export async function* readStreamPages(
@@ -26,7 +26,7 @@ export async function* readStreamPages(
   onProgress?: (events: number, total: number) => void,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly StoredItem[]> {
-  const redis = connectRedis(range.redis);
+  const redis = connectRedis(range.redis, { commandTimeout: SILENCE_MS });
   redis.on('error', () => undefined);
   try {
     await redis.connect();
@@ -44,7 +44,7 @@ export async function* readStreamPages(
 class NoStreamError extends Error {}
 
 async function* pages(
-  redis: Client,
+  redis: RedisClient,
   { stream, from, to }: StreamRange,
   onProgress?: (events: number, total: number) => void,
   signal?: AbortSignal,
@@ -122,7 +122,7 @@ function itemOf([id, fields]: Entry): StoredItem {
 }
 
 /** The last id that the stream has given out, also to an entry that is no more. */
-async function newestId(redis: Client, stream: string): Promise<string> {
+async function newestId(redis: RedisClient, stream: string): Promise<string> {
   const info = (await redis.xinfo('STREAM', stream)) as readonly unknown[];
   const at = info.indexOf('last-generated-id');
   return at < 0 ? '0-0' : String(info[at + 1]);

@@ -23,6 +23,8 @@ export type StoredItem =
       readonly instance: string;
       readonly sequence: number;
       readonly prev: string;
+      /** The oldest one of its spool. `shipped`: what stood before it was in Redis before it was deleted. */
+      readonly oldest?: { readonly shipped: boolean } | undefined;
     }
   /** Something stands there, or should, and is no event that pgveil has written. */
   | { readonly kind: 'unreadable'; readonly place: string; readonly message: string };

@@ -1,7 +1,8 @@
-/** `pgveil audit tail`: follows the events in the Redis stream. */
+/** `pgveil audit`: follows the events in the Redis stream (`tail`), and what else reads the log. */
 import { CommandFailure, EXIT, reasonOf, type ExitCode } from '../exit.js';
 import type { Io } from '../io.js';
 import { configOption, loadCommandConfig } from '../config-file.js';
+import { registerVerify } from './audit-verify.js';
 import type { Register } from './register.js';
 
 interface TailOptions {
@@ -26,6 +27,7 @@ export const registerAudit: Register = (program, io, done) => {
     .action(async (options: TailOptions) => {
       done(await tail(io, options));
     });
+  registerVerify(audit, io, done);
 };
 
 async function tail(io: Io, options: TailOptions): Promise<ExitCode> {

@@ -1,0 +1,165 @@
+/**
+ * One stored event by itself: is its text canonical JSON (RFC 8785), does its hash hold, and what does it say of its place
+ * in the chain. Knows no other event.
+ */
+import { isUtf8 } from 'node:buffer';
+import { hash as digest } from 'node:crypto';
+import { canonicalJson, type Json } from '../canonical.js';
+
+export interface EventFacts {
+  readonly sequence: number;
+  readonly uid: string;
+  readonly instance: string;
+  readonly time: number;
+  /** As the event says it. */
+  readonly hash: string;
+  readonly prev: string;
+  readonly checkpoint: CheckpointMember | undefined;
+  readonly trimmed: TrimMember | undefined;
+}
+
+export interface CheckpointMember {
+  readonly key: string;
+  readonly sequence: number;
+  readonly hash: string;
+  readonly signature: string;
+}
+
+/** The last removed event of each instance. */
+export interface TrimMember {
+  readonly stream: string;
+  readonly instances: Readonly<Record<string, { readonly sequence: number; readonly hash: string }>>;
+}
+
+export type EventCheck =
+  /** `differs`: how the stored text is not what pgveil wrote. */
+  | { readonly facts: EventFacts; readonly differs: 'changed' | 'reserialised' | undefined }
+  | { readonly facts: undefined; readonly message: string };
+
+type Tree = Record<string, unknown>;
+
+const HASH = /^[0-9a-f]{64}$/;
+
+export function checkEvent(bytes: Buffer): EventCheck {
+  // Bytes that are no UTF-8 become U+FFFD as text, and two texts would share one hash.
+  if (!isUtf8(bytes)) return { facts: undefined, message: 'the event is not UTF-8' };
+  const text = bytes.toString('utf8');
+  let event: unknown;
+  try {
+    event = JSON.parse(text);
+  } catch {
+    return { facts: undefined, message: 'the event is no JSON' };
+  }
+  const facts = factsOf(event);
+  if (facts === undefined)
+    return {
+      facts,
+      message: 'the event lacks sequence, uid, instance, time, hash or prev, or one is of another type',
+    };
+  const without = textWithoutHash(event as Tree, text, facts.hash);
+  if (without !== undefined) {
+    return { facts, differs: digest('sha256', without) === facts.hash ? undefined : 'changed' };
+  }
+  const canonical = canonicalJson(event as Json);
+  return { facts, differs: digest('sha256', canonical) === facts.hash ? 'reserialised' : 'changed' };
+}
+
+/**
+ * The canonical text of the event without its hash, which is then taken out of `event`; undefined when `text` is not the
+ * canonical text of the event with it. JSON.stringify writes numbers and strings as RFC 8785 does (it took them from
+ * ECMAScript) and keeps the order of what was parsed, so that only the order of keys is left to look at. That is many
+ * times faster than sorting.
+ */
+function textWithoutHash(event: Tree, text: string, hash: string): string | undefined {
+  const sorted = keysAreSorted(event);
+  // JSON.stringify leaves out what is undefined.
+  (event['unmapped'] as Tree)['hash'] = undefined;
+  const whole = withHash(JSON.stringify(event), text, hash);
+  if (sorted && whole !== undefined) return whole;
+  // Keys that look like array indexes are put in front by every JavaScript object, in canonical texts too.
+  delete (event['unmapped'] as Tree)['hash'];
+  return withHash(canonicalJson(event as Json), text, hash);
+}
+
+/** `without` if `text` is that with the hash's member put in somewhere. */
+function withHash(without: string, text: string, hash: string): string | undefined {
+  const member = `"hash":"${hash}",`;
+  for (let at = text.indexOf(member); at >= 0; at = text.indexOf(member, at + 1)) {
+    if (text.length !== without.length + member.length) return undefined;
+    if (text.startsWith(without.slice(0, at)) && text.endsWith(without.slice(at))) return without;
+  }
+  return undefined;
+}
+
+/** By UTF-16 code units, as JavaScript compares (RFC 8785, 3.2.3). */
+function keysAreSorted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(keysAreSorted);
+  let before: string | undefined;
+  for (const key in value) {
+    if (before !== undefined && key <= before) return false;
+    before = key;
+    const member = (value as Tree)[key];
+    if (typeof member === 'object' && !keysAreSorted(member)) return false;
+  }
+  return true;
+}
+
+function factsOf(event: unknown): EventFacts | undefined {
+  if (!isTree(event) || !isTree(event['metadata']) || !isTree(event['unmapped'])) return undefined;
+  const { sequence, uid } = event['metadata'];
+  const { instance, hash, prev, checkpoint, trimmed } = event['unmapped'];
+  const { time } = event;
+  return isSequence(sequence) &&
+    typeof uid === 'string' &&
+    typeof instance === 'string' &&
+    typeof time === 'number' &&
+    isHash(hash) &&
+    isHash(prev)
+    ? {
+        sequence,
+        uid,
+        instance,
+        time,
+        hash,
+        prev,
+        checkpoint: checkpointOf(checkpoint),
+        trimmed: trimOf(trimmed),
+      }
+    : undefined;
+}
+
+/** One that is no checkpoint's stays one that nobody has signed. */
+function checkpointOf(member: unknown): CheckpointMember | undefined {
+  if (member === undefined) return undefined;
+  const { key, sequence, hash, signature } = isTree(member) ? member : {};
+  return {
+    key: typeof key === 'string' ? key : '',
+    sequence: typeof sequence === 'number' ? sequence : -1,
+    hash: typeof hash === 'string' ? hash : '',
+    signature: typeof signature === 'string' ? signature : '',
+  };
+}
+
+function trimOf(member: unknown): TrimMember | undefined {
+  if (!isTree(member) || typeof member['stream'] !== 'string' || !isTree(member['instances']))
+    return undefined;
+  const instances: Record<string, { sequence: number; hash: string }> = {};
+  for (const [name, last] of Object.entries(member['instances'])) {
+    if (!isTree(last) || !isSequence(last['sequence']) || !isHash(last['hash'])) continue;
+    instances[name] = { sequence: last['sequence'], hash: last['hash'] };
+  }
+  return { stream: member['stream'], instances };
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSequence(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isHash(value: unknown): value is string {
+  return typeof value === 'string' && HASH.test(value);
+}
