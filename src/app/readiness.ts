@@ -65,6 +65,13 @@ function policyCheck({ home, unbound }: ReadinessSources): CheckResult {
 
 function auditCheck({ audit, auditLagLimitSeconds }: ReadinessSources): CheckResult {
   const state = audit();
+  if (state.spoolAtLimit) {
+    return {
+      ok: false,
+      detail:
+        'the audit spool has reached audit.spool_limits.bytes: see the log, and bring Redis back or raise it',
+    };
+  }
   if (state.spoolFailing)
     return { ok: false, detail: 'the audit spool cannot be written: check the disk of audit.spool' };
   if (state.redisRefused) {

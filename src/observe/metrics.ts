@@ -15,6 +15,7 @@ export type Direction = 'from_client' | 'from_upstream';
 export interface MetricSources {
   readonly audit?: () => {
     readonly events: number;
+    readonly lost?: number;
     readonly spoolBytes: number;
     readonly lagSeconds: number;
     readonly redisUp: boolean | undefined;
@@ -42,6 +43,8 @@ export interface Metrics {
   connectionOpened(): void;
   connectionState(from: ConnectionState | undefined, to: ConnectionState | undefined): void;
   authFailure(reason: string): void;
+  /** A result should have carried keys of data subjects, and they could not be read. */
+  subjectsUnread(reason: string): void;
   upstreamError(): void;
   bytes(direction: Direction, count: number): void;
   policyLoaded(version: string): void;
@@ -135,6 +138,11 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
   });
   const connectionsTotal = counter('pgveil_connections_total', 'Client connections accepted');
   const authFailures = counter('pgveil_auth_failures_total', 'Log-ins that failed, by reason', ['reason']);
+  const subjectsUnread = counter(
+    'pgveil_audit_subjects_unread_total',
+    'Results whose data subjects could not be read from the rows, by reason',
+    ['reason'],
+  );
   const upstreamErrors = counter(
     'pgveil_upstream_errors_total',
     'Upstream connections that failed or were lost',
@@ -147,6 +155,15 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
     collect() {
       this.reset();
       this.inc(sources.audit?.().events ?? 0);
+    },
+  });
+  new Counter({
+    name: 'pgveil_audit_dropped_total',
+    help: 'Audit events that could be kept nowhere: the spool took none and the memory for them was used up',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.audit?.().lost ?? 0);
     },
   });
   gauge(
@@ -288,6 +305,7 @@ export function createMetrics(build: { readonly version: string }, sources: Metr
       if (from !== undefined) states[from].dec();
       if (to !== undefined) states[to].inc();
     },
+    subjectsUnread: (reason) => subjectsUnread.labels(word(reason)).inc(),
     authFailure: (reason) => authFailures.labels(word(reason)).inc(),
     upstreamError: () => upstreamErrors.inc(),
     bytes: (direction, count) => byteChildren[direction].inc(count),

@@ -23,6 +23,7 @@ const specified: readonly (readonly [string, readonly string[]])[] = [
   ['pgveil_upstream_errors_total', []],
   ['pgveil_bytes_total', ['direction']],
   ['pgveil_audit_events_total', []],
+  ['pgveil_audit_dropped_total', []],
   ['pgveil_audit_spool_bytes', []],
   ['pgveil_audit_lag_seconds', []],
   ['pgveil_audit_redis_up', []],
