@@ -1,6 +1,7 @@
 /**
  * What the server answers in a session that is logged in: ties each answer to the message it belongs to, checks and
- * scrubs it for governed clients, ends statements for the audit. Rows are never looked at. It touches no sockets.
+ * scrubs it for governed clients, ends statements for the audit. Of rows the statement's tally alone sees the keys that it
+ * looks for. It touches no sockets.
  */
 import { scrubError, scrubNotice } from '../guard/errors.js';
 import { findForbiddenField, type ForbiddenField } from '../guard/row-description.js';
@@ -10,6 +11,7 @@ import { parseCommandTag } from '../wire/command-tag.js';
 import type { FrameSink, Framer, Verdict } from '../wire/framer.js';
 import { backendTypes } from '../wire/message-types.js';
 import { parameterStatus } from '../wire/messages/parameter-status.js';
+import { rowDescription, type RowField } from '../wire/messages/row-description.js';
 import type { TransactionStatus } from '../wire/messages/ready-for-query.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import { type Answer, currentRun } from './answers.js';
@@ -26,6 +28,10 @@ import type { RunLedger } from './statement-run.js';
 import { boundPortal, nameWhatRan } from './what-ran.js';
 
 const type = backendTypes;
+
+function fieldsOf(frame: Buffer): readonly RowField[] {
+  return rowDescription.decode(openFrame(frame, 'row-description')).fields;
+}
 
 export interface BackendPorts {
   readonly governed: boolean;
@@ -64,6 +70,15 @@ export class Backend implements FrameSink {
   /** Nothing is in discardOversized for servers. */
   oversized(): readonly Buffer[] {
     return [];
+  }
+
+  /** A piece of a row, where a statement under way is watched. */
+  tap(rowType: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void {
+    const run = currentRun(this.state.answers.head);
+    if (run?.subjects === undefined || run.subjects.closed) return;
+    const tally = run.subjects;
+    tally.row(rowType, chunk, from, to, begins, ends);
+    if (tally.closed) this.to.ledger.unwatch(run);
   }
 
   message(messageType: number, frame: Buffer): Verdict {
@@ -137,6 +152,7 @@ export class Backend implements FrameSink {
       return this.outOfTurn('the server completed a statement that was not sent');
     const { command, rows } = parseCommandTag(tag);
     if (!this.settled) {
+      this.takeCopied();
       run.rows += Math.max(this.takeRows(), rows ?? 0);
       if (head.kind !== 'query' || !head.single) {
         const wait = this.to.ledger.finish(run, 'success');
@@ -212,6 +228,7 @@ export class Backend implements FrameSink {
         return 'stop';
       }
     }
+    if (head?.kind === 'query') currentRun(head)?.subjects?.described(fieldsOf(frame));
     if (head?.kind !== 'describe') return 'pass';
     state.answers.shift();
     const prepared = described(head, state);
@@ -240,7 +257,7 @@ export class Backend implements FrameSink {
     const poison = run?.poison !== undefined && isPoisonError(frame, run.poison) ? run.poison : undefined;
     const refusal = this.to.governed ? valueRefusal(frame) : undefined;
     if (!this.settled) {
-      if (run !== undefined) run.rows += this.takeRows();
+      if (run !== undefined) run.rows += this.takeRows() + this.takeCopied();
       const waits = failedRuns(head, run, sqlstate, this.to.ledger, refusal).filter(
         (wait) => wait !== undefined,
       );
@@ -275,8 +292,19 @@ export class Backend implements FrameSink {
     return 'pass';
   }
 
+  /** The session ends in the middle: what has left by now has been shown. */
+  interrupted(): void {
+    const run = currentRun(this.state.answers.head);
+    if (run !== undefined && !run.finished) run.rows += this.takeRows() + this.takeCopied();
+  }
+
   private takeRows(): number {
     return this.to.framer.takeCount(type['data-row']);
+  }
+
+  /** Of a COPY that did not come to its end, which its tag would have counted; a message is a row (54.2.6 of the manual). */
+  private takeCopied(): number {
+    return this.to.framer.takeCount(type['copy-data']);
   }
 
   private waitFor(promise: Promise<unknown>): 'hold' {

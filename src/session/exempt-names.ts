@@ -2,7 +2,7 @@
  * Names that SQL makes and uses in an exempt session (PREPARE, EXECUTE, DECLARE, FETCH …), so that the event of an EXECUTE or
  * FETCH names the text behind the name. For the audit alone; it knows names and texts, no messages.
  */
-import type { NameUse } from '../sql/name-uses.js';
+import type { NameUse } from '../enforce/types.js';
 import type { AnnouncedChanges } from './effects.js';
 import type { Prepared } from './prepared.js';
 import type { SessionState } from './session-state.js';

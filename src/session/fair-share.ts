@@ -48,4 +48,8 @@ export class FairShare implements FrameSink {
   allows(type: number): boolean | 'wait' {
     return this.inner.allows?.(type) ?? false;
   }
+
+  tap(type: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void {
+    this.inner.tap?.(type, chunk, from, to, begins, ends);
+  }
 }

@@ -69,6 +69,8 @@ const neverInSession = [
   'negotiate-protocol-version',
 ] as const satisfies readonly BackendKind[];
 
+const rows = ['data-row', 'copy-data'] as const satisfies readonly BackendKind[];
+
 /** What a server sends before the first ReadyForQuery (PostgreSQL manual, 54.2.1 Start-up). */
 const atLogIn = [
   'authentication',
@@ -119,6 +121,10 @@ export interface FrameTables {
   readonly governedBackend: FrameTable;
   /** As governedBackend, while rows are counted against a limit. */
   readonly meteredBackend: FrameTable;
+  /** As governedBackend, while rows are looked at for the keys of data subjects. */
+  readonly watchedBackend: FrameTable;
+  /** Both. */
+  readonly meteredWatchedBackend: FrameTable;
   readonly rawBackend: FrameTable;
   readonly consoleFrontend: FrameTable;
   readonly consoleLogin: FrameTable;
@@ -188,7 +194,20 @@ export function buildFrameTables(limits: SessionLimits): FrameTables {
     meteredBackend: backendTable({
       interest: checkedAnswer,
       maxInterestingBytes: SERVER_MESSAGE_BYTES,
-      metered: ['data-row', 'copy-data'],
+      metered: rows,
+      refused: neverInSession,
+    }),
+    watchedBackend: backendTable({
+      interest: checkedAnswer,
+      maxInterestingBytes: SERVER_MESSAGE_BYTES,
+      tapped: rows,
+      refused: neverInSession,
+    }),
+    meteredWatchedBackend: backendTable({
+      interest: checkedAnswer,
+      maxInterestingBytes: SERVER_MESSAGE_BYTES,
+      metered: rows,
+      tapped: rows,
       refused: neverInSession,
     }),
     rawBackend: backendTable({

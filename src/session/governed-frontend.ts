@@ -7,6 +7,7 @@ import type { EnforcedSql, QueryPlan, Refusal } from '../enforce/types.js';
 import { openFrame } from '../wire/codec.js';
 import type { FrameSink, Verdict } from '../wire/framer.js';
 import { frontendTypes } from '../wire/message-types.js';
+import { bind as bindCodec } from '../wire/messages/bind.js';
 import { close as closeCodec, describe as describeCodec } from '../wire/messages/describe-close.js';
 import { execute as executeCodec } from '../wire/messages/execute.js';
 import { parse as parseCodec } from '../wire/messages/parse.js';
@@ -274,12 +275,12 @@ export class GovernedFrontend implements FrameSink {
     const epoch = this.to.planner.epoch();
     const sent = state.sharedServer ? unnamedBind(frame) : frame;
     if ((prepared.epoch === epoch || this.to.planner.observing) && this.lent.has(prepared)) {
-      this.announcePortal(portal, name, prepared);
+      this.announcePortal(portal, name, prepared, frame);
       return sent === frame ? 'pass' : [sent];
     }
     const again = this.parseAgain(name, prepared);
     if (!again.ok) return again.verdict;
-    this.announcePortal(portal, name, again.value);
+    this.announcePortal(portal, name, again.value, frame);
     return [...again.frames, sent];
   }
 
@@ -289,10 +290,19 @@ export class GovernedFrontend implements FrameSink {
     return parseAgain(name, old, { state, planner, refuse, lent, observes: (plan) => this.observes(plan) });
   }
 
-  private announcePortal(portal: string, statement: string, prepared: Prepared): void {
+  private announcePortal(portal: string, statement: string, prepared: Prepared, frame: Buffer): void {
     const { transaction, batch } = this.state;
-    const change = this.state.portals.announce(portal, { prepared, transaction, declared: false }, batch);
+    const resultFormats = this.readsFormats(prepared)
+      ? bindCodec.decode(openFrame(frame, 'bind')).resultFormats
+      : undefined;
+    const opened: Portal = { prepared, transaction, declared: false, resultFormats };
+    const change = this.state.portals.announce(portal, opened, batch);
     this.state.answers.push({ kind: 'bind', statement, change });
+  }
+
+  /** Its rows have to be read, or may have to: what EXECUTE and FETCH return is known when they run. */
+  private readsFormats({ facts }: Prepared): boolean {
+    return facts?.subjects !== undefined || facts?.effect !== undefined;
   }
 
   private execute(frame: Buffer): Verdict {
@@ -329,6 +339,7 @@ export class GovernedFrontend implements FrameSink {
         run.source ?? emptyFacts(run.record.command),
       );
     if (run.poison !== undefined) return this.refuse.poison(run.poison, run);
+    run.subjects?.bound(state.portals.expected(name)?.resultFormats);
     const describe = isGuarded(name, run, this.state) ? undefined : this.describePortal(name);
     const answer = { kind: 'execute', portal: name, run } as const;
     state.answers.push(answer);

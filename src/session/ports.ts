@@ -4,6 +4,7 @@
  */
 import type { AuditPort } from '../audit/types.js';
 import type { EnforceContext, Planner, Refusal } from '../enforce/types.js';
+import type { SubjectMarks, UnreadReason } from '../guard/subject-tally.js';
 import type { Connecting, SessionRule } from '../policy/types.js';
 import type { AuthenticationPort } from './auth/port.js';
 import type { UpstreamTls } from './tls/client-handshake.js';
@@ -70,6 +71,8 @@ export interface SessionObserver {
   guardTrip(): void;
   /** `reason` is the label of errors/catalog.ts. */
   authFailure(reason: string): void;
+  /** Keys of data subjects could not be read from a result. */
+  subjectsUnread?(reason: UnreadReason): void;
 }
 
 /** Structured log lines. Never a value, a literal or a statement text in `fields`. */
@@ -108,6 +111,8 @@ export interface Ports {
   readonly limits: SessionLimits;
   /** Ends log-ins at the proxy (auth.mode scram). Absent: the server's own exchange is relayed. */
   readonly authentication?: AuthenticationPort | undefined;
+  /** Makes HMACs of the keys of data subjects. Absent: no event names any. */
+  readonly subjects?: SubjectMarks | undefined;
   /** Name and version of the policy set in force, for the audit. */
   policyIdentity(): { readonly name: string; readonly version: string };
   /** The first entry of `sessions` that matches; undefined: the log-in is refused. */

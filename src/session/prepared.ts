@@ -31,6 +31,8 @@ export interface Portal {
   readonly transaction: number;
   /** DECLARE may say WITH HOLD; what Bind opens ends with its transaction. */
   readonly declared: boolean;
+  /** Of Bind, where they are looked at; undefined: the cursor's own. */
+  readonly resultFormats?: readonly number[] | undefined;
   /** Of one whose statement is EXECUTE or FETCH: the prepared statement or cursor that its first Execute has read. */
   reads?: Prepared | Portal;
 }

@@ -145,6 +145,10 @@ export class RowLimiter implements FrameSink {
     return this.to.inner.oversized(type, bodyLength);
   }
 
+  tap(type: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void {
+    this.to.inner.tap?.(type, chunk, from, to, begins, ends);
+  }
+
   /** Asked for each DataRow and CopyData while a statement is counted. */
   allows(): boolean | 'wait' {
     const { counted } = this;

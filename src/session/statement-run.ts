@@ -2,10 +2,16 @@
  * One statement between its audit intent and its audit outcome. It owns the pairing of both with the metrics and
  * knows no messages.
  */
-import type { AuditTicket, SessionIdentity, StatementOutcome, StatementRecord } from '../audit/types.js';
-import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
-import { mayHoldValues, withoutNames } from '../sql/doubtful-text.js';
-import type { NameUses } from '../sql/name-uses.js';
+import type {
+  AuditTicket,
+  SessionIdentity,
+  StatementOutcome,
+  StatementRecord,
+  SubjectsShown,
+} from '../audit/types.js';
+import type { NameUses, PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
+import { mayHoldValues, withoutNames } from '../enforce/doubtful-text.js';
+import { SubjectTally } from '../guard/subject-tally.js';
 import type { IdentityBook } from './identity-book.js';
 import type { NameChange } from './name-table.js';
 import type { Poison } from './poison.js';
@@ -28,6 +34,9 @@ export interface StatementRun {
   /** Why it was stopped while it ran: any error that ends it is this refusal's. */
   stopped: Refusal | undefined;
   rows: number;
+  /** Undefined: no key of a data subject stands in its rows. */
+  readonly subjects: SubjectTally | undefined;
+  watched: boolean;
   finished: boolean;
 }
 
@@ -40,6 +49,9 @@ export class RunLedger {
   private readonly open = new Set<StatementRun>();
   /** How many statements there have been. */
   begun = 0;
+  /** Told when rows have to be looked at from now on, or no more. */
+  watch: ((on: boolean) => void) | undefined;
+  private watching = 0;
 
   constructor(ports: Ports, identities: Pick<IdentityBook, 'current'>) {
     this.ports = ports;
@@ -69,6 +81,7 @@ export class RunLedger {
       decision: options.decision,
       facts: options.source,
     };
+    const subjects = this.tallyOf(options);
     const run: StatementRun = {
       record,
       ticket: this.ports.audit.intent(record),
@@ -80,10 +93,13 @@ export class RunLedger {
       portalChange: options.portalChange,
       stopped: undefined,
       rows: 0,
+      subjects,
+      watched: subjects !== undefined,
       finished: false,
     };
     this.open.add(run);
     this.begun++;
+    if (run.watched && this.watching++ === 0) this.watch?.(true);
     return run;
   }
 
@@ -115,7 +131,31 @@ export class RunLedger {
       sqlstate,
       refusal,
       durationMs,
+      subjects: this.subjectsOf(run, status),
     });
+  }
+
+  /** No row of it has to be looked at any more. */
+  unwatch(run: StatementRun): void {
+    if (run.watched) {
+      run.watched = false;
+      this.watching--;
+      if (this.watching === 0) this.watch?.(false);
+    }
+  }
+
+  private tallyOf({ source, poison }: Parameters<RunLedger['begin']>[0]): SubjectTally | undefined {
+    const { subjects: marks } = this.ports;
+    if (marks === undefined || source?.subjects === undefined || poison !== undefined) return undefined;
+    return new SubjectTally(source.subjects, marks);
+  }
+
+  private subjectsOf(run: StatementRun, status: StatementOutcome['status']): SubjectsShown | undefined {
+    const { subjects } = run;
+    if (subjects === undefined) return undefined;
+    this.unwatch(run);
+    if (subjects.unread !== undefined) this.ports.observer.subjectsUnread?.(subjects.unread);
+    return subjects.found(status !== 'success');
   }
 
   /** The connection is gone: what was under way ends as interrupted. */

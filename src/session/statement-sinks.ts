@@ -72,13 +72,26 @@ export function statementSinks(options: StatementSinksOptions): StatementSinks {
     serverEnded: () => flow.serverEnded(),
     ddl: () => options.ddl(),
   });
+  let metered = false;
+  let watched = false;
+  const useTable = (): void => {
+    const plain = watched ? tables.watchedBackend : tables.governedBackend;
+    framer.useTable(metered ? (watched ? tables.meteredWatchedBackend : tables.meteredBackend) : plain);
+  };
+  ledger.watch = (on) => {
+    watched = on;
+    useTable();
+  };
   const limiter = new RowLimiter({
     inner: backend,
     state,
     windows: flow.rowWindows,
     hold: upstreamHold,
     toUpstream: (buffer) => flow.toUpstream.add(buffer),
-    meterRows: (on) => framer.useTable(on ? tables.meteredBackend : tables.governedBackend),
+    meterRows: (on) => {
+      metered = on;
+      useTable();
+    },
   });
   const answers = governed ? new StrictAnswers(limiter, state) : backend;
   const requests = options.frontend({

@@ -30,6 +30,10 @@ export class StrictAnswers implements FrameSink {
     return this.inner.allows?.(type) ?? false;
   }
 
+  tap(type: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void {
+    this.inner.tap?.(type, chunk, from, to, begins, ends);
+  }
+
   message(type: number, frame: Buffer): Verdict {
     requireWellFormed(frame);
     // FAIL-CLOSED: the client would send data for a statement that is not one, and nothing behind it would be understood.

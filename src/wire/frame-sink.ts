@@ -29,4 +29,9 @@ export interface FrameSink {
    * Needed only where the table meters something.
    */
   allows?(type: number): boolean | 'wait';
+  /**
+   * A piece of the body of a tapped message passes, before `bytes()` has it: a view, valid during the call only. The first
+   * may be empty. Needed only where the table taps something.
+   */
+  tap?(type: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void;
 }

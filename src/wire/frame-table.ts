@@ -23,10 +23,15 @@ export const METERED = 4;
 /** As SHOW, of a longer message only the beginning; the rest streams through behind it. */
 export const SHOW_HEAD = 5;
 
+/** As HOP, and the sink is shown each piece of it as it passes. */
+export const TAPPED = 6;
+
 export interface FrameTable {
   readonly direction: Direction;
-  /** UNKNOWN, HOP, SHOW, SHOW_OR_DISCARD, METERED or SHOW_HEAD by type byte. */
+  /** UNKNOWN, HOP, SHOW, SHOW_OR_DISCARD, METERED, SHOW_HEAD or TAPPED by type byte. */
   readonly action: Uint8Array;
+  /** 1 for types of which the sink is shown each piece as it passes, metered or not. */
+  readonly tapped: Uint8Array;
   /** The longest body that is assembled, by type byte. */
   readonly bodyLimit: Float64Array;
   /** The largest length word accepted (it counts itself, not the type byte). */
@@ -46,6 +51,8 @@ export interface FrameTableOptions<K> {
   readonly heads?: Readonly<Partial<Record<K & string, number>>>;
   /** Kinds outside the interest set of which each message must be allowed. */
   readonly metered?: readonly K[];
+  /** Kinds outside the interest set of which the sink is shown each piece as it passes. */
+  readonly tapped?: readonly K[];
   /** Kinds that cannot come where the table is used: as fatal as a type byte that does not exist. */
   readonly refused?: readonly K[];
   /** Largest length word; default as the server's. */
@@ -97,12 +104,17 @@ function buildTable<K extends string>(
     bodyLimit[types[kind]] = bytes;
   }
   for (const kind of options.metered ?? []) action[types[kind]] = METERED;
+  const tapped = new Uint8Array(256);
+  for (const kind of options.tapped ?? []) {
+    tapped[types[kind]] = 1;
+    if (action[types[kind]] === HOP) action[types[kind]] = TAPPED;
+  }
   for (const kind of options.refused ?? []) action[types[kind]] = UNKNOWN;
   const maxLength = options.maxLength ?? defaultMaxLength;
   // The framer reads the length word as a signed 32-bit number, as the protocol defines it.
   if (maxLength < 4 || maxLength > 0x7fffffff)
     throw new Error(`maxLength ${maxLength} is not between 4 and 2^31 - 1`);
-  return { direction, action, bodyLimit, maxLength };
+  return { direction, action, tapped, bodyLimit, maxLength };
 }
 
 /**

@@ -5,7 +5,15 @@
  */
 import { FrameAssembly } from './frame-assembly.js';
 import type { FrameSink, Verdict } from './frame-sink.js';
-import { type FrameTable, headerProblem, HOP, isOversized, METERED, SHOW_HEAD } from './frame-table.js';
+import {
+  type FrameTable,
+  headerProblem,
+  HOP,
+  isOversized,
+  METERED,
+  SHOW_HEAD,
+  TAPPED,
+} from './frame-table.js';
 import { ProtocolViolation } from './protocol-violation.js';
 
 export type { FrameSink, Verdict };
@@ -29,6 +37,7 @@ export class Framer {
   private readonly header = Buffer.alloc(HEADER_BYTES);
   private headerFilled = 0;
   private remaining = 0; // of STREAM and DISCARD
+  private tapping = 0; // the type of the message of STREAM, if its pieces are shown
   private behindHead = 0; // what is left of the message that is shown, or held
   private readonly assembly = new FrameAssembly(); // of ASSEMBLE
   private heldFrame: Buffer = NOTHING; // of HELD
@@ -164,7 +173,16 @@ export class Framer {
             break;
           }
           this.counts[type]!++;
-          if (this.table.action[type] === HOP || this.table.action[type] === METERED) {
+          if (this.table.tapped[type] === 1) {
+            const here = Math.min(total, end - pos);
+            sink.tap?.(type, chunk, pos + HEADER_BYTES, pos + here, true, here === total);
+            pos += here;
+            if (here < total) {
+              this.state = STREAM;
+              this.remaining = total - here;
+              this.tapping = type;
+            }
+          } else if (this.streams(type)) {
             this.state = STREAM;
             this.remaining = total;
           } else if (isOversized(this.table, type, length)) {
@@ -211,6 +229,7 @@ export class Framer {
           const step = Math.min(this.remaining, end - pos);
           this.remaining -= step;
           if (this.remaining === 0) this.state = BETWEEN;
+          if (this.tapping !== 0) this.tapPiece(chunk, pos, pos + step, sink);
           pos += step;
           break;
         }
@@ -274,9 +293,13 @@ export class Framer {
       return;
     }
     this.counts[type]!++;
-    if (this.table.action[type] === HOP || this.table.action[type] === METERED) {
+    if (this.streams(type)) {
       this.remaining = length - 4;
       this.state = this.remaining === 0 ? BETWEEN : STREAM;
+      if (this.table.tapped[type] === 1) {
+        sink.tap?.(type, this.header, HEADER_BYTES, HEADER_BYTES, true, this.remaining === 0);
+        if (this.remaining > 0) this.tapping = type;
+      }
       sink.bytes(Buffer.from(this.header));
     } else if (isOversized(this.table, type, length)) {
       this.discard(type, length - 4, sink);
@@ -286,6 +309,17 @@ export class Framer {
       this.state = ASSEMBLE;
       if (this.assembly.complete) this.finishFrame(sink);
     }
+  }
+
+  private streams(type: number): boolean {
+    const action = this.table.action[type];
+    return action === HOP || action === METERED || action === TAPPED;
+  }
+
+  private tapPiece(chunk: Buffer, from: number, to: number, sink: FrameSink): void {
+    const type = this.tapping;
+    if (this.remaining === 0) this.tapping = 0;
+    sink.tap?.(type, chunk, from, to, false, this.remaining === 0);
   }
 
   /** How much of a message the sink is shown; the rest is remembered. */
