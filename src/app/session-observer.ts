@@ -37,6 +37,9 @@ export function sessionObserver(metrics: Metrics): SessionObserver {
     guardTrip: () => {
       metrics.guardTrip();
     },
+    subjectsUnread: (reason) => {
+      metrics.subjectsUnread(reason);
+    },
     authFailure: (reason) => {
       metrics.authFailure(reason);
     },

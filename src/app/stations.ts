@@ -4,6 +4,7 @@
  * (app/workers). It decides nothing about statements and speaks no protocol; ARCHITECTURE.md says who does.
  */
 import { openAuditLog, type AuditLog } from '../audit/log.js';
+import { SubjectMarker } from '../audit/subject-marks.js';
 import type { RefreshReport } from '../catalog/database-catalog.js';
 import { CatalogSource } from '../catalog/source.js';
 import type { Origins } from '../config/load.js';
@@ -40,6 +41,7 @@ import { policyReload, type PreparedReload } from './reload.js';
 import { overdueReviews } from './reviews.js';
 import { sessionObserver } from './session-observer.js';
 import { adoptSpools, spoolOf } from './spools.js';
+import { subjectKey } from './subject-key.js';
 import { countUnlabelled } from './unlabelled.js';
 
 /** What a worker shares with the others. */
@@ -195,6 +197,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
     });
     const ports: Omit<Ports, 'upstream' | 'limits'> = {
       planner: createPlanner({ parser, limits }),
+      subjects: openSubjects(config, options),
       audit: alerts.audit,
       observer: sessionObserver(metrics),
       logger,
@@ -275,12 +278,24 @@ export async function startStations(config: Config, options: StationOptions): Pr
   }
 }
 
+/** Every proxy, and whoever asks, has to share the key, or the same person has two HMACs. */
+function openSubjects(config: Config, { logger }: StationOptions): SubjectMarker {
+  const { key, madeAt } = subjectKey(config);
+  if (madeAt !== undefined)
+    logger.warn(
+      { file: madeAt },
+      'a key for the HMACs of data subjects was made: every proxy, and whoever runs pgveil audit subject, needs this key (audit.subjects.key)',
+    );
+  return new SubjectMarker(key, config.audit.subjects.limit);
+}
+
 async function startAudit(
   config: Config,
   { worker, version, logger }: StationOptions,
   directory = spoolOf(config.audit.spool, worker),
 ): Promise<AuditLog> {
   const { redis, stream, durability, checkpoints, accept_lossy_redis: acceptLossy, trim } = config.audit;
+  const { spool_limits: limits } = config.audit;
   // One of a proxy's workers is enough, and one of several proxies.
   const trims = directory === spoolOf(config.audit.spool, 1);
   const signer = loadCheckpointKey(config);
@@ -290,6 +305,12 @@ async function startAudit(
     spoolDirectory: directory,
     durability,
     version,
+    limits: {
+      bytes: limits.bytes,
+      segmentBytes: limits.segment,
+      segmentAgeMs: limits.segment_age,
+      ageMs: limits.age,
+    },
     ...(redis === undefined
       ? {}
       : {

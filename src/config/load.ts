@@ -6,6 +6,7 @@ import type { PolicyProblem } from '../policy/types.js';
 import { schemaProblems } from '../policy/yaml/schema-problems.js';
 import { readYaml, type YamlPath, type YamlSource } from '../policy/yaml/source.js';
 import { PEM } from './checkpoints-schema.js';
+import { SUBJECT_KEY_TEXT } from './subjects-schema.js';
 import { environmentName, isSecret, settingPaths } from './keys.js';
 import { configSchema, type Config } from './schema.js';
 
@@ -239,7 +240,10 @@ export function configFacts(config: Config, origins: Origins | undefined): Confi
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return [];
     const name = path.join('.');
     const origin = origins === undefined ? 'unknown' : (origins.get(name) ?? 'default');
-    const shown = String(value).startsWith(PEM) ? '***' : hideUrlSecrets(String(value));
+    const shown =
+      String(value).startsWith(PEM) || SUBJECT_KEY_TEXT.test(String(value))
+        ? '***'
+        : hideUrlSecrets(String(value));
     return [{ name, value: shown, origin }];
   });
 }

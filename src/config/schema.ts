@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { authSchema } from './auth-schema.js';
 import { redisSchema, trimSchema } from './redis-schema.js';
 import { checkpointsSchema } from './checkpoints-schema.js';
+import { spoolLimitsSchema } from './spool-limits-schema.js';
+import { subjectsSchema } from './subjects-schema.js';
 import { listenTlsSchema, upstreamTlsSchema } from './tls-schema.js';
 import { parseByteSize, parseDuration } from './units.js';
 
@@ -79,8 +81,10 @@ export const configSchema = z.strictObject({
       max_lag: duration('5m'),
       stream: z.string().min(1).default('pgveil:audit'),
       spool: z.string().min(1).default('./var/audit'),
+      spool_limits: spoolLimitsSchema.prefault({}),
       durability: z.enum(['strict', 'relaxed']).default('strict'),
       checkpoints: checkpointsSchema.optional(),
+      subjects: subjectsSchema.prefault({}),
     })
     .prefault({}),
   admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(9188) }).prefault({}),
