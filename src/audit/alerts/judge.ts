@@ -67,11 +67,13 @@ export class AlertJudge {
 
   add(reported: readonly ActorCounts[], now: number): Alert[] {
     const alerts: Alert[] = [];
-    for (const state of this.states) {
-      const window = Math.floor(now / state.rule.windowMs);
-      for (const counts of reported) {
-        if (!concerns(state.rule, counts)) continue;
-        const alert = this.accountOf(state, counts, window).add(counts, window);
+    for (const counts of reported) {
+      const keys = { actor: keyOf(counts), login: keyOf(loginOf(counts)) };
+      for (const state of this.states) {
+        const { rule } = state;
+        if (!concerns(rule, counts)) continue;
+        const window = Math.floor(now / rule.windowMs);
+        const alert = this.accountOf(state, counts, keys[rule.per], window).add(counts, window);
         if (alert !== undefined) alerts.push(alert);
       }
     }
@@ -101,15 +103,20 @@ export class AlertJudge {
     return { rule, accounts };
   }
 
-  private accountOf({ rule, accounts }: RuleState, counts: ActorCounts, window: number): Account {
-    let actor = actorOf(rule, counts);
-    let key = keyOf(actor);
-    const known = accounts.get(key);
+  private accountOf(
+    { rule, accounts }: RuleState,
+    counts: ActorCounts,
+    ownKey: string,
+    window: number,
+  ): Account {
+    const known = accounts.get(ownKey);
     if (known !== undefined) {
-      accounts.delete(key);
-      accounts.set(key, known);
+      accounts.delete(ownKey);
+      accounts.set(ownKey, known);
       return known;
     }
+    let key = ownKey;
+    let actor = actorOf(rule, counts);
     if (accounts.size >= this.maxActors) {
       const [quietest] = accounts;
       if (quietest !== undefined && !quietest[1].isActive(window)) {
@@ -144,8 +151,12 @@ function concerns({ roles, kind }: AlertRule, counts: ActorCounts): boolean {
   }
 }
 
-function actorOf(rule: AlertRule, { user, role, name, others }: AlertActor): AlertActor {
-  if (rule.per === 'login') return { user, role: undefined, name: undefined };
+function loginOf({ user }: Pick<AlertActor, 'user'>): AlertActor {
+  return { user, role: undefined, name: undefined };
+}
+
+function actorOf({ per }: AlertRule, { user, role, name, others }: AlertActor): AlertActor {
+  if (per === 'login') return loginOf({ user });
   return others === true ? { user, role, name: undefined, others } : { user, role, name };
 }
 

@@ -471,12 +471,8 @@ describe('what a statement counts as', () => {
   it('no more subjects than make the alert', () => {
     const tally = new AlertTally();
     tally.put(rules('many: { kind: subjects, window: 1h, over: 3 }'));
-    const hmacs = Array.from({ length: 1_000 }, (_, n) => `${n}`.padStart(22, 'a'));
-    tally.add(
-      statement(),
-      { ...success, subjects: { hmacs: hmacs.map((one) => [...one].reverse().join('')), truncated: false } },
-      monday,
-    );
+    const hmacs = Array.from({ length: 1_000 }, (_, n) => `${n}`.padEnd(22, 'a'));
+    tally.add(statement(), { ...success, subjects: { hmacs, truncated: false } }, monday);
     expect(tally.take()[0]!.subjects.size).toBe(4);
   });
 });
