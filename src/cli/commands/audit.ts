@@ -2,6 +2,7 @@
 import { CommandFailure, EXIT, reasonOf, type ExitCode } from '../exit.js';
 import type { Io } from '../io.js';
 import { configOption, loadCommandConfig } from '../config-file.js';
+import { registerReport } from './audit-report.js';
 import { registerVerify } from './audit-verify.js';
 import type { Register } from './register.js';
 
@@ -28,6 +29,7 @@ export const registerAudit: Register = (program, io, done) => {
       done(await tail(io, options));
     });
   registerVerify(audit, io, done);
+  registerReport(audit, io, done);
 };
 
 async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
