@@ -6,16 +6,13 @@
  * policies than the others have is let in only once all have those.
  */
 import cluster from 'node:cluster';
-import type { App, AppOptions } from '../../app.js';
+import type { AppOptions } from '../../app.js';
 import type { Config } from '../../config/schema.js';
-import { startAdmin } from '../../observe/admin.js';
 import { createLogger } from '../../observe/log.js';
 import type { PolicyProblem } from '../../policy/types.js';
 import { openAlertOffice } from '../alert-office.js';
-import { encryptionFiles } from '../encryption.js';
+import { type App, type Behind, filesToWatch, openFront } from '../front.js';
 import { inTurn, oneWaiting } from '../reload.js';
-import { tellClosing } from '../tell-closing.js';
-import { filesSeen, watchFiles } from '../watch-files.js';
 import { Crew } from './crew.js';
 import { sharedChecks } from './shared-checks.js';
 
@@ -30,7 +27,7 @@ const SAMPLES_MS = 2_000;
 /** As startApp, over several processes. */
 export async function startWorkers(config: Config, options: PrimaryOptions): Promise<App> {
   const { version, workers, logLevel = 'info' } = options;
-  const seen = filesSeen(config.policies, encryptionFiles(config));
+  const seen = filesToWatch(config);
   const logger = createLogger({ level: logLevel, base: { version } });
   const script = import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js';
   // Round robin spreads long-lived connections evenly, which the system's own choice does not (Node manual, Cluster).
@@ -97,62 +94,22 @@ export async function startWorkers(config: Config, options: PrimaryOptions): Pro
     samplesMs: SAMPLES_MS,
     alerts,
   });
-  try {
-    const { host, port } = await crew.begin(START_MS);
-    const admin = await startAdmin({
-      ...config.admin,
-      registry: {
-        contentType: crew.metrics.contentType,
-        metrics: async () => {
-          await crew.collect();
-          return crew.metrics.text();
-        },
+  const behind: Behind = {
+    registry: {
+      contentType: crew.metrics.contentType,
+      metrics: async () => {
+        await crew.collect();
+        return crew.metrics.text();
       },
-      checks: sharedChecks(crew, workers),
-    });
-    const watchMs = options.watchMs ?? 1_000;
-    const watch =
-      watchMs === 0
-        ? undefined
-        : watchFiles(
-            config.policies,
-            watchMs,
-            () => {
-              reload().catch(failed);
-            },
-            encryptionFiles(config),
-            seen,
-          );
-    logger.info(
-      {
-        listen: `${host}:${port}`,
-        admin: admin.url,
-        upstream: `${config.upstream.host}:${config.upstream.port}`,
-        workers,
-      },
-      'pgveil accepts connections',
-    );
-    let closing: Promise<void> | undefined;
-    return {
-      ports: { proxy: port, admin: admin.port },
-      reload,
-      close({ graceMs = 0 } = {}) {
-        watch?.close();
-        const closed = crew.drain(graceMs).then(() => alerts.close());
-        // Health is answered until the end, so that whoever watches sees the drain.
-        closing ??= tellClosing(
-          closed.finally(() => admin.stop()),
-          graceMs,
-          logger,
-        );
-        return closing;
-      },
-    };
-  } catch (error) {
-    await crew.drain(0);
-    await alerts.close();
-    throw error;
-  }
+    },
+    listen: async () => ({ ...(await crew.begin(START_MS)), checks: sharedChecks(crew, workers) }),
+    reload,
+    close: async (graceMs) => {
+      await crew.drain(graceMs);
+      await alerts.close();
+    },
+  };
+  return openFront(config, behind, { logger, watchMs: options.watchMs, seen, facts: { workers } });
 }
 
 /** Each worker finds the same problem in the same file. */
