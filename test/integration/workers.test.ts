@@ -366,6 +366,26 @@ describe('two workers', () => {
       await expect(one.query('SELECT id FROM customers')).rejects.toMatchObject({ code: '42501' });
   });
 
+  it('raise one alert for what is spread over them', async () => {
+    await prepare();
+    folder.write(
+      'policies/alerts.yaml',
+      'version: 1\nalerts: { probing: { kind: refusals, window: 24h, over: 7 } }\n',
+    );
+    await serve(2);
+    for (const one of await several(8, 'crm_support'))
+      await expect(one.query('DROP TABLE customers')).rejects.toThrow('not open');
+    const raised = async (): Promise<ChainedEvent[]> =>
+      (await events()).filter((one) => 'alert' in one.unmapped);
+    await until('the alert', async () => (await raised()).length > 0);
+    await until('the metric', async () => (await metric('pgveil_audit_alerts_total{kind="refusals"}')) === 1);
+    // Both had a part in it, and neither reached the threshold alone.
+    const refused = (await events()).filter(({ status }) => status === 'Refused');
+    expect(new Set(refused.map(({ unmapped }) => unmapped.instance)).size).toBe(2);
+    expect((await raised()).map(({ unmapped }) => unmapped)).toMatchObject([{ alert: { observed: 8 } }]);
+    expect(brokenChains(await events())).toEqual([]);
+  });
+
   it('drain together on SIGTERM: idle sessions go, transactions in both finish', async () => {
     await prepare();
     await serve(2);
