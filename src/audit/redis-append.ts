@@ -28,14 +28,14 @@ export function besideStream(stream: string, what: string): string {
 
 /**
  * Redis runs a script whole and refuses its first write or none (redis.io, "Scripting with Lua"). The first one puts
- * back the head that stands there: a user who may not write it is refused before the events are in. Heads of a stream
- * that is gone (deleted, evicted) say nothing any more.
+ * back the head that stands there: a user who may not write it, and a server without memory, refuse before an event is
+ * in. Heads of a stream that is gone (deleted, evicted) say nothing any more.
  */
-const APPEND_SCRIPT = `local head = ''
-if redis.call('EXISTS', KEYS[1]) == 1 then head = redis.call('HGET', KEYS[2], ARGV[1]) or ''
-else redis.call('DEL', KEYS[2]) end
+const APPEND_SCRIPT = `local there = redis.call('EXISTS', KEYS[1]) == 1
+local head = there and redis.call('HGET', KEYS[2], ARGV[1]) or ''
 if head ~= ARGV[2] then return head end
 redis.call('HSET', KEYS[2], ARGV[1], head)
+if not there then redis.call('DEL', KEYS[2]) end
 for i = 4, #ARGV, 3 do
 redis.call('XADD', KEYS[1], '*', 'uid', ARGV[i], 'instance', ARGV[1], 'seq', ARGV[i + 1], 'event', ARGV[i + 2])
 end

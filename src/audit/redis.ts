@@ -85,7 +85,8 @@ export class Shipper {
     this.redis.on('ready', () => {
       this.#aligned = false;
       void this.#checkServer();
-      this.#waker?.();
+      // A server that has refused would be asked at the pace of its own reconnects.
+      if (this.#toldRefusal === undefined) this.#waker?.();
     });
     this.redis.on('close', () => {
       this.#aligned = false;
@@ -179,10 +180,12 @@ export class Shipper {
     const due = !this.#aligned || Date.now() - this.#alignedAt >= LOOK_EVERY_MS;
     if (due && this.redis.status === 'ready') {
       try {
-        if (await this.#align()) return;
+        const moved = await this.#align();
+        this.#works();
+        if (moved) return;
       } catch (error) {
         this.#failed(error);
-        await this.#pause(redisBackoffMs.longest, false);
+        await this.#pause(IDLE_MS, false);
         return;
       }
     }
@@ -256,7 +259,7 @@ export class Shipper {
     this.#alignedAt = Date.now();
     if (found === this.#head) {
       this.#aligned = true;
-      this.#works();
+      this.#setUp(true);
       return false;
     }
     await this.#appender.confirm(found);
@@ -264,7 +267,7 @@ export class Shipper {
     const { sequence } = parseHead(found);
     this.#head = found;
     this.#aligned = true;
-    this.#works();
+    this.#setUp(true);
     if (resume.kind === 'fork') {
       this.#passOver = 0;
       this.#options.onProblem(
@@ -326,7 +329,10 @@ export class Shipper {
     const refused = this.#toldRefusal !== undefined;
     this.#toldRefusal = undefined;
     if (!this.#up) this.#setUp(true);
-    else if (refused) this.#options.onState(true, undefined);
+    else if (refused) {
+      this.#toldDown = false;
+      this.#options.onState(true, undefined);
+    }
   }
 
   #isStopping(): boolean {
@@ -361,8 +367,11 @@ export class Shipper {
   #setUp(up: boolean, tell = false): void {
     if (up === this.#up && (!tell || this.#toldDown)) return;
     this.#up = up;
+    // A replica that refuses to write is connected to again and again, in case its name leads elsewhere by now.
+    const refusal = this.#toldRefusal?.reason;
+    if (this.#stopping || (refusal !== undefined && (up || refusal === this.#lastError))) return;
     this.#toldDown = !up;
-    if (!this.#stopping) this.#options.onState(up, up ? undefined : (this.#lastError ?? 'connection closed'));
+    this.#options.onState(up, up ? undefined : (this.#lastError ?? 'connection closed'));
   }
 
   async #checkServer(): Promise<void> {
