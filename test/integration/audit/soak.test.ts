@@ -1,5 +1,5 @@
 /** A short run of the audit soak with a fixed seed; `npm run soak:audit` runs it for longer, with every fault. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { allFaults, type Fault } from '../../soak/audit/faults.js';
 import { isBad, judge, markerOf, type Entry, type Evidence, type Verdict } from '../../soak/audit/join.js';
 import type { ChainState } from '../../soak/audit/chain-state.js';
@@ -15,11 +15,20 @@ const named = (process.env['PGVEIL_SOAK_FAULTS'] ?? '').split(',').filter(Boolea
 const chosen =
   named.length > 0 ? named.map(faultOf) : allFaults.filter(({ short }) => minutes > 0 || short === true);
 
-let world: World;
-beforeAll(async () => {
-  world = await openWorld({ durability, workers, smallDisk: true });
+/** One with a Sentinel and one without, each when the first fault asks for it. */
+const stages = new Map<boolean, { readonly world: World; readonly soak: AuditSoak }>();
+afterAll(async () => {
+  for (const { world } of stages.values()) await world.stop();
 }, 120_000);
-afterAll(() => world.stop(), 120_000);
+
+async function stageFor({ sentinel = false }: Fault): Promise<AuditSoak> {
+  const known = stages.get(sentinel);
+  if (known !== undefined) return known.soak;
+  const world = await openWorld({ durability, workers, smallDisk: true, sentinel });
+  const soak = new AuditSoak(world, seed);
+  stages.set(sentinel, { world, soak });
+  return soak;
+}
 
 function faultOf(name: string): Fault {
   const fault = allFaults.find((one) => one.name === name);
@@ -32,7 +41,6 @@ test(
   'whatever is killed, stopped, cut or full: executed statements are in the audit, and no event is altered',
   { timeout: 14_400_000 },
   async () => {
-    const soak = new AuditSoak(world, seed);
     const until = Date.now() + minutes * 60_000;
     const rounds: Round[] = [];
     const failed: string[] = [];
@@ -40,6 +48,7 @@ test(
     do {
       for (const fault of chosen) {
         if (minutes > 0) process.stderr.write(`${fault.name}\n`);
+        const soak = await stageFor(fault);
         const round = await soak.round(
           fault,
           { leadMs: minutes > 0 ? 2_000 : 150, governed: 8, exempt: 2 },

@@ -12,6 +12,8 @@ export interface Fault {
   readonly short?: boolean;
   /** The clients must have been refused meanwhile, in strict durability. */
   readonly refuses?: boolean;
+  /** Needs a world with a Sentinel. */
+  readonly sentinel?: boolean;
   readonly run: (world: World, random: Random) => Promise<void>;
 }
 
@@ -162,4 +164,11 @@ export const combined: Fault = {
   },
 };
 
-export const allFaults: readonly Fault[] = [...faults, combined];
+const failover: Fault = {
+  name: 'redis-failover',
+  kills: false,
+  sentinel: true,
+  run: ({ failingOver }) => failingOver!.failOver(),
+};
+
+export const allFaults: readonly Fault[] = [...faults, combined, failover];

@@ -36,7 +36,7 @@ export class Served {
     const deadline = Date.now() + deadlineMs;
     while (!(await this.#ready())) {
       if (this.#process!.hasEnded() || Date.now() > deadline)
-        throw new Error(`pgveil is not ready; its log says:\n${logTail(this.#logFile, 40)}`);
+        throw new Error(`pgveil is not ready; its log says:\n${this.said()}`);
       await sleep(25);
     }
   }
@@ -64,6 +64,11 @@ export class Served {
 
   async terminate(): Promise<void> {
     await this.#process?.end('SIGTERM', 30_000);
+  }
+
+  /** The end of its log. */
+  said(): string {
+    return logTail(this.#logFile, 40);
   }
 
   async metric(name: string): Promise<number | undefined> {

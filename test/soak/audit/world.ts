@@ -13,6 +13,7 @@ import { startPostgres, type PostgresServer } from '../../../src/cli/launch/post
 import { startRedis, type RedisServer } from '../../../src/cli/launch/redis.js';
 import { passwords } from '../../support/databases.js';
 import { startCutRelay, type CutRelay } from './cut-relay.js';
+import { startFailingOver, type FailingOver } from './failing-over.js';
 import type { Entry } from './join.js';
 import { Served } from './served.js';
 import { LOG_LINE_PREFIX, ServerLog } from './server-log.js';
@@ -26,6 +27,8 @@ export interface WorldOptions {
   readonly workers: number;
   /** Whether the spool is on a small disk of its own, where one can be mounted. */
   readonly smallDisk: boolean;
+  /** Whether the stream is on a master and a replica under a Sentinel, and not behind the network that can be cut. */
+  readonly sentinel: boolean;
 }
 
 export interface World {
@@ -35,6 +38,7 @@ export interface World {
   readonly log: ServerLog;
   readonly redis: RedisServer;
   readonly network: CutRelay;
+  readonly failingOver: FailingOver | undefined;
   readonly served: Served;
   readonly disk: SmallDisk | undefined;
   /** For one command over a connection of its own. */
@@ -60,6 +64,9 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ]);
     const network = await startCutRelay(redis);
     stops.push(() => network.stop());
+    const failingOver = options.sentinel ? await startFailingOver() : undefined;
+    if (failingOver !== undefined) stops.push(() => failingOver.stop());
+    const target = failingOver?.yaml ?? `"redis://127.0.0.1:${network.port}"`;
     const folder = mkdtempSync(join(tmpdir(), 'pgveil-soak-audit-'));
     stops.push(() => rmSync(folder, { recursive: true, force: true }));
     const spool = join(folder, 'audit');
@@ -72,7 +79,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 upstream: { port: ${postgres.port} }
 catalog: { url: "postgres://pgveil_catalog:${passwords.pgveil_catalog}@127.0.0.1:${postgres.port}/${DATABASE}", refresh: 1s }
 policies: ${join(process.cwd(), 'policies')}
-audit: { redis: "redis://127.0.0.1:${network.port}", stream: "${STREAM}", spool: "${spool}", durability: ${options.durability} }
+audit: { redis: ${target}, stream: "${STREAM}", spool: "${spool}", durability: ${options.durability} }
 admin: { port: ${admin} }
 workers: ${options.workers}
 `,
@@ -81,7 +88,7 @@ workers: ${options.workers}
     stops.push(() => served.terminate());
     await served.start();
     const withRedis = async <T>(work: (client: Redis) => Promise<T>): Promise<T> => {
-      const client = new Redis(redis.url, { maxRetriesPerRequest: 20 });
+      const client = failingOver?.open() ?? new Redis(redis.url, { maxRetriesPerRequest: 20 });
       client.on('error', () => undefined);
       try {
         return await work(client);
@@ -90,7 +97,7 @@ workers: ${options.workers}
       }
     };
     return {
-      ...{ options, port, postgres, redis, network, served, disk, withRedis, stop },
+      ...{ options, port, postgres, redis, network, failingOver, served, disk, withRedis, stop },
       log: new ServerLog(postgres.logFile),
       untilServerIdle: () => untilServerIdle(postgres),
       untilShipped: () => untilShipped(served, withRedis),
@@ -172,7 +179,9 @@ async function untilShipped(served: Served, withRedis: World['withRedis']): Prom
     quiet = waiting === 0 && now === before ? quiet + 1 : 0;
     before = now;
     if (Date.now() > deadline)
-      throw new Error(`audit events are not shipped within a minute: ${waiting ?? 'unknown'} bytes wait`);
+      throw new Error(
+        `audit events are not shipped within a minute, ${waiting ?? 'unknown'} bytes wait; the log says:\n${served.said()}`,
+      );
     await sleep(60);
   }
 }
