@@ -2,9 +2,10 @@
  * The file in which a spool remembers up to where its events have been acknowledged elsewhere. Written by rename, never
  * synced: an older cursor only means that some events are sent twice.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { decodeRawRecord, segmentName } from './spool-format.js';
 import type { SpoolPosition } from './spool-reader.js';
 
 const schema = z.object({
@@ -40,12 +41,27 @@ export function loadCursor(
   const beyond =
     position.segment > durable.segment ||
     (position.segment === durable.segment && position.offset > durable.offset);
-  return beyond
-    ? {
-        position: start,
-        warning: 'audit cursor lies behind the end of the spool: all its events are shipped again',
-      }
-    : { position, sequence: position.sequence, warning: undefined };
+  if (beyond) {
+    return {
+      position: start,
+      warning: 'audit cursor lies behind the end of the spool: all its events are shipped again',
+    };
+  }
+  if (!isBetweenRecords(join(directory, segmentName(position.segment)), position.offset)) {
+    // Of another segment of that number, as of a spool that was copied back: what it points into would be left out.
+    return {
+      position: { segment: position.segment, offset: 0 },
+      warning: 'audit cursor lies inside of a record: its segment is shipped again',
+    };
+  }
+  return { position, sequence: position.sequence, warning: undefined };
+}
+
+/** A segment that is no more has been shipped, and reading goes on with the next one. */
+function isBetweenRecords(path: string, offset: number): boolean {
+  if (offset === 0 || !existsSync(path)) return true;
+  const bytes = readFileSync(path);
+  return offset === bytes.length || decodeRawRecord(bytes, offset).kind === 'record';
 }
 
 export function saveCursor(directory: string, position: SpoolPosition & { readonly sequence: number }): void {

@@ -112,7 +112,7 @@ export class Spool {
     });
     const { segmentAgeMs, ageMs = segmentAgeMs } = this.#limits;
     const every = Math.min(LOOK_AGAIN_MS, segmentAgeMs, ageMs);
-    this.#housekeeping = setInterval(() => this.#keepHouse(), every).unref();
+    this.#housekeeping = setInterval(() => this.keepHouse(), every).unref();
   }
 
   /** Why nothing can be written now. */
@@ -285,7 +285,9 @@ export class Spool {
     this.#setFull(!room);
     if (room) return this.#queue.take();
     for (const { done } of this.#queue.take(({ content }) => content.kind === 'intent')) done?.(this.#full);
-    return this.#queue.take((entry) => this.#mayPassLimit(entry));
+    const passing = this.#queue.take((entry) => this.#mayPassLimit(entry));
+    for (const { done } of this.#queue.waiting()) done?.(this.#full);
+    return passing;
   }
 
   #mayPassLimit({ uid, content, beyondLimit = false }: AppendEntry): boolean {
@@ -327,8 +329,8 @@ export class Spool {
     }
   }
 
-  /** A quiet spool rotates and deletes by age too. */
-  #keepHouse(): void {
+  /** Once in a while: a quiet spool rotates and deletes by age too. */
+  keepHouse(): void {
     if (this.#sync.failure !== undefined || this.#closed) return;
     try {
       this.#rotateWhenDue();

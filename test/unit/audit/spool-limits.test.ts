@@ -1,0 +1,307 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { AuditUnavailableError, openAuditLog } from '../../../src/audit/log.js';
+import { recordKind, segmentName } from '../../../src/audit/spool-format.js';
+import { listSegments, recoverSpool, scanSegment } from '../../../src/audit/spool-recover.js';
+import { loadCursor, saveCursor } from '../../../src/audit/spool-cursor.js';
+import { Spool, type SpoolOptions } from '../../../src/audit/spool.js';
+import { eventSource, statementEvent } from '../../../src/audit/event.js';
+import type { AuditEvent } from '../../../src/audit/ocsf.js';
+import { expectChain } from './chain-check.js';
+import { inTemporaryDirectory, statement, success } from './samples.js';
+
+const draft = (uid: string) => () => statementEvent(eventSource('i', '0'), uid, 1, statement(), success);
+
+function put(spool: Spool, kind: 'event' | 'intent', uid: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const content =
+      kind === 'event'
+        ? ({ kind, draft: draft(uid) } as const)
+        : ({ kind, json: () => JSON.stringify(draft(uid)()) } as const);
+    const done = (failure: Error | undefined): void => (failure === undefined ? resolve() : reject(failure));
+    if (!spool.append({ uid, time: 1, content, until: 'synced', done }))
+      reject(spool.failure ?? new Error('not taken'));
+  });
+}
+
+const open = (directory: string, options: Partial<SpoolOptions> = {}): Spool =>
+  new Spool({ directory, instance: 'i', ...options });
+
+const records = (directory: string) =>
+  [...listSegments(directory).keys()].flatMap((number) => [
+    ...scanSegment(readFileSync(join(directory, segmentName(number)))).records,
+  ]);
+const events = (directory: string): (AuditEvent & { unmapped: Record<string, unknown> })[] =>
+  records(directory)
+    .filter(({ kind }) => kind === recordKind.event)
+    .map(({ json }) => JSON.parse(json) as AuditEvent & { unmapped: Record<string, unknown> });
+
+const small = { bytes: 20_000, segmentBytes: 4_000, keepShipped: 1 };
+
+describe('INVARIANT(spool-keeps-unshipped): a spool at its limit', () => {
+  it('with Redis: refuses intents, takes the outcomes of what has begun, deletes nothing, and goes on once segments are shipped', () =>
+    inTemporaryDirectory(async (directory) => {
+      const told: string[] = [];
+      const spool = open(directory, {
+        limits: small,
+        shipping: true,
+        onState: (failure) => told.push(failure?.message ?? 'ok'),
+      });
+      const begun = ['begun-1', 'begun-2'];
+      for (const uid of begun) await put(spool, 'intent', uid);
+      const all: string[] = [];
+      for (let number = 0; spool.failure === undefined; number++) {
+        const uid = `event-${number}`;
+        await put(spool, 'event', uid).then(
+          () => all.push(uid),
+          () => undefined,
+        );
+      }
+      const before = spool.segments();
+      expect(before[0]).toBe(1);
+      await expect(put(spool, 'intent', 'late')).rejects.toThrow(
+        /has reached its limit of 20000 bytes.*Redis/,
+      );
+      for (const uid of begun) await put(spool, 'event', uid);
+      expect(spool.segments()).toEqual(expect.arrayContaining([...before]));
+      spool.shippedBelow(Math.max(...spool.segments()));
+      expect(spool.failure).toBeUndefined();
+      expect(spool.segments()).not.toContain(1);
+      await put(spool, 'intent', 'again');
+      await spool.drain();
+      spool.release();
+      expect(told).toEqual([expect.stringMatching(/limit/), 'ok']);
+    }));
+
+  it('without Redis: never deletes by size, refuses in strict, and goes on when a person moves segments away', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openAuditLog({
+        spoolDirectory: directory,
+        durability: 'strict',
+        version: '0',
+        limits: small,
+      });
+      let ran = 0;
+      for (;;) {
+        const ticket = log.intent(statement());
+        try {
+          await ticket.ready;
+        } catch (error) {
+          expect(error).toBeInstanceOf(AuditUnavailableError);
+          break;
+        }
+        ran++;
+        await log.outcome(ticket, statement(), success);
+      }
+      expect(events(directory)).toHaveLength(ran);
+      expect(log.state()).toMatchObject({ spoolFailing: true, spoolAtLimit: true, lost: 0 });
+      for (const number of [...listSegments(directory).keys()].slice(0, -1))
+        rmSync(join(directory, segmentName(number)));
+      await expect.poll(() => log.state().spoolAtLimit, { timeout: 3_000 }).toBe(false);
+      const after = log.intent(statement());
+      await after.ready;
+      await log.outcome(after, statement(), success);
+      await log.close();
+      expect(events(directory).at(-1)?.metadata.sequence).toBe(ran + 1);
+    }));
+
+  it('relaxed: holds, drops and counts; a stop at the limit still leaves the event that says how many', () =>
+    inTemporaryDirectory(async (directory) => {
+      const told: string[] = [];
+      const log = await openAuditLog({
+        spoolDirectory: directory,
+        durability: 'relaxed',
+        version: '0',
+        limits: small,
+        maxQueued: 5,
+        onState: ({ message }) => told.push(message),
+      });
+      const open = statement({ facts: undefined });
+      while (!log.state().spoolAtLimit) {
+        void log.outcome(log.intent(open), open, success);
+        await new Promise((resolve) => setTimeout(resolve, 6));
+      }
+      while (log.state().lost < 3) void log.outcome(log.intent(open), open, success);
+      const { events: written } = log.state();
+      await log.close();
+      const all = events(directory);
+      expect(all).toHaveLength(written + 1);
+      // Three found no room in memory, five were held there until the end.
+      expect(all.at(-1)?.unmapped['dropped']).toMatchObject({ events: 8, reason: 'limit' });
+      expect(log.state().lost).toBe(8);
+      expect(told.some((message) => message.startsWith('1 audit events are lost'))).toBe(true);
+      expectChain(records(directory));
+    }));
+
+  it('bounds what waits by its bytes too', () =>
+    inTemporaryDirectory((directory) => {
+      const spool = open(directory, { maxQueuedBytes: 10_000 });
+      const content = { kind: 'event', draft: draft('x') } as const;
+      let taken = 0;
+      while (spool.append({ uid: `${taken}`, time: 1, bytes: 3_000, content, until: 'queued' })) taken++;
+      expect(taken).toBe(3);
+      spool.release();
+    }));
+});
+
+describe('age', () => {
+  it('closes a segment that holds anything, and never an empty one', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory, { limits: { segmentAgeMs: 20 } });
+      await new Promise((resolve) => setTimeout(resolve, 80));
+      expect(spool.segments()).toEqual([1]);
+      await put(spool, 'event', 'a');
+      await expect.poll(() => spool.segments()).toEqual([1, 2]);
+      spool.release();
+    }));
+
+  it.each([
+    { name: 'without Redis deletes closed segments', shipping: false, shipped: 0, left: [] },
+    { name: 'with Redis keeps what is not shipped', shipping: true, shipped: 2, left: [2] },
+    { name: 'unstated deletes nothing', shipping: false, shipped: 0, left: [1, 2], ageMs: undefined },
+    {
+      name: 'keeps segments of a clock that was set back',
+      shipping: false,
+      shipped: 0,
+      left: [1, 2],
+      days: -2,
+    },
+  ])('$name', ({ shipping, shipped, left, days = 2, ...more }) =>
+    inTemporaryDirectory(async (directory) => {
+      const limits = { segmentBytes: 1_000, keepShipped: 9, ageMs: 86_400_000, ...more };
+      const spool = open(directory, { limits, shipping });
+      for (const uid of ['a', 'b']) await put(spool, 'event', uid);
+      await spool.drain();
+      expect(spool.segments()).toEqual([1, 2, 3]);
+      const then = Date.now() / 1000 - days * 86_400;
+      for (const number of [1, 2]) utimesSync(join(directory, segmentName(number)), then, then);
+      if (shipping) spool.shippedBelow(shipped);
+      spool.release();
+      const again = open(directory, { limits: { ...limits, ageMs: limits.ageMs }, shipping });
+      if (shipping) again.shippedBelow(shipped);
+      else again.keepHouse();
+      // The third held its header alone.
+      expect(again.segments().filter((number) => number <= 3)).toEqual(left);
+      again.release();
+    }),
+  );
+});
+
+describe('a start', () => {
+  it('says in an event what it cut, and names damage', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory);
+      for (const uid of ['a', 'b', 'c']) await put(spool, 'event', uid);
+      await put(spool, 'intent', 'open');
+      spool.release();
+      const path = join(directory, segmentName(1));
+      const bytes = readFileSync(path);
+      const at = bytes.indexOf('"uid":"b"');
+      bytes[at] = 0x2a;
+      writeFileSync(path, Buffer.concat([bytes, Buffer.from('torn')]));
+      const log = await openAuditLog({
+        spoolDirectory: directory,
+        instance: 'i',
+        durability: 'strict',
+        version: '0',
+      });
+      await log.close();
+      const told = events(directory).flatMap(({ unmapped }) => unmapped['recovered'] ?? []);
+      expect(told).toMatchObject([{ torn_bytes: 4, damage: [{ segment: 1 }], interrupted: 1 }]);
+      expect(events(directory).map(({ metadata }) => metadata.uid)).toContain('open');
+    }));
+
+  it('in the middle of a rotation or of a second writing loses nothing and repeats nothing', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory);
+      for (const uid of ['a', 'b']) await put(spool, 'event', uid);
+      spool.release();
+      // A rotation that made the file and no header; one that wrote a part of it; all of the segment once more.
+      const first = readFileSync(join(directory, segmentName(1)));
+      for (const bytes of [Buffer.alloc(0), Buffer.alloc(300), first.subarray(0, 50), first]) {
+        const next = Math.max(...listSegments(directory).keys()) + 1;
+        writeFileSync(join(directory, segmentName(next)), bytes);
+        const { sequence, damage } = recoverSpool(directory);
+        expect({ sequence, damage }).toEqual({ sequence: 2, damage: [] });
+        expect(records(directory).filter(({ kind }) => kind === recordKind.event)).toHaveLength(2);
+      }
+      expectChain(records(directory));
+    }));
+
+  it('leaves no file for each restart, and never writes into a file that is there', () =>
+    inTemporaryDirectory(async (directory) => {
+      for (let start = 0; start < 3; start++) open(directory).release();
+      expect(listSegments(directory).size).toBe(1);
+      const spool = open(directory, { limits: { segmentBytes: 1_000 } });
+      const other = join(directory, segmentName(spool.durable.segment + 1));
+      writeFileSync(other, 'of somebody else');
+      await put(spool, 'event', 'a').catch(() => undefined);
+      await expect(put(spool, 'event', 'b')).rejects.toThrow(/cannot be written/);
+      expect(readFileSync(other, 'utf8')).toBe('of somebody else');
+      spool.release();
+    }));
+
+  it.each([
+    ['behind the end', { segment: 1, offset: 1e9 }, 0],
+    ['in a segment to come', { segment: 9, offset: 0 }, 0],
+    ['inside of a record', { segment: 1, offset: 700 }, 0],
+  ])('with a cursor %s it ships again rather than leave anything out', (_, position, offset) =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory);
+      for (const uid of ['a', 'b']) await put(spool, 'event', uid);
+      saveCursor(directory, { ...position, sequence: 1 });
+      const loaded = loadCursor(directory, spool.durable);
+      expect(loaded.position.offset).toBe(offset);
+      expect(loaded.warning).toMatch(/shipped again/);
+      const whole = { segment: 1, offset: statSync(join(directory, segmentName(1))).size };
+      saveCursor(directory, { ...whole, sequence: 2 });
+      expect(loadCursor(directory, spool.durable)).toMatchObject({ position: whole, warning: undefined });
+      spool.release();
+    }),
+  );
+});
+
+describe('INVARIANT(one-writer): processes that race for a stale lock', () => {
+  it('never have one directory together', () =>
+    inTemporaryDirectory(async (directory) => {
+      const rounds = 20;
+      for (let round = 0; round < rounds; round++) {
+        mkdirSync(join(directory, `${round}`));
+        writeFileSync(join(directory, `${round}`, 'lock'), '4194999 1\n');
+      }
+      const script = `
+        import { lockSpool } from './src/audit/spool-lock.ts';
+        process.stdout.write('up ');
+        process.stdin.once('data', (data) => {
+          const start = Number(data);
+          for (let round = 0; round < ${rounds}; round++) {
+            while (Date.now() < start + 20 * round);
+            try { lockSpool(${JSON.stringify(directory)} + '/' + round); process.stdout.write('won' + round + ' '); } catch {}
+          }
+          process.stdout.write('end ');
+          setInterval(() => {}, 1000);
+        });`;
+      const children = [1, 2, 3].map(() =>
+        spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        }),
+      );
+      const said = children.map(() => '');
+      children.forEach((child, index) =>
+        child.stdout.on('data', (data: Buffer) => (said[index] += data.toString())),
+      );
+      await expect.poll(() => said.every((text) => text.includes('up')), { timeout: 15_000 }).toBe(true);
+      for (const child of children) child.stdin.write(`${Date.now() + 50}\n`);
+      await expect.poll(() => said.every((text) => text.includes('end')), { timeout: 15_000 }).toBe(true);
+      const wins = said.join('').match(/won\d+/g) ?? [];
+      for (const child of children) {
+        child.kill('SIGKILL');
+        await once(child, 'close');
+      }
+      expect(new Set(wins).size).toBe(rounds);
+      expect(wins).toHaveLength(rounds);
+    }));
+});
