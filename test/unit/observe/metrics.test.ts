@@ -27,6 +27,7 @@ const specified: readonly (readonly [string, readonly string[]])[] = [
   ['pgveil_audit_spool_bytes', []],
   ['pgveil_audit_lag_seconds', []],
   ['pgveil_audit_redis_up', []],
+  ['pgveil_audit_alerts_total', ['kind']],
   ['pgveil_policy_info', ['version']],
   ['pgveil_policy_reloads_total', ['result']],
   ['pgveil_policy_reviews_overdue', []],
@@ -54,6 +55,7 @@ function recordEverything(metrics: Metrics): void {
   metrics.policyLoaded('v2');
   metrics.policyReload('loaded');
   metrics.catalogRefresh('interval');
+  metrics.alert('volume');
 }
 
 /** Sample lines: name → the labels seen. */
