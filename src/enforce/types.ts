@@ -6,6 +6,8 @@ import type { NameUses } from '../sql/name-uses.js';
 import type { ByteString } from '../sql/types.js';
 import type { SessionSettings, TokenClaims } from './session-settings.js';
 
+export type { NameUse, NameUses } from '../sql/name-uses.js';
+
 declare const enforcedBrand: unique symbol;
 
 /** SQL that may go upstream for a governed session. Only the enforce station makes one. */

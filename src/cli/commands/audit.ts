@@ -3,6 +3,7 @@ import { CommandFailure, EXIT, reasonOf, type ExitCode } from '../exit.js';
 import type { Io } from '../io.js';
 import { configOption, loadCommandConfig } from '../config-file.js';
 import { registerReport } from './audit-report.js';
+import { registerSubject } from './audit-subject.js';
 import { registerVerify } from './audit-verify.js';
 import type { Register } from './register.js';
 
@@ -30,6 +31,7 @@ export const registerAudit: Register = (program, io, done) => {
     });
   registerVerify(audit, io, done);
   registerReport(audit, io, done);
+  registerSubject(audit, io, done);
 };
 
 async function tail(io: Io, options: TailOptions): Promise<ExitCode> {

@@ -2,7 +2,7 @@
  * The text of a statement whose words may be values: a literal with a quote in its middle (`'O'Brien'`) or without quotes
  * (`name = Jane`) reads as names. Only words that grammar reserves or begins statements with are left.
  */
-import { isReservedWord } from './keywords.js';
+import { isReservedWord } from '../sql/keywords.js';
 
 /** SQLSTATEs that say so: syntax_error, undefined_column. */
 const doubtful: ReadonlySet<string> = new Set(['42601', '42703']);
