@@ -27,15 +27,20 @@ export async function* readStreamPages(
   signal?: AbortSignal,
 ): AsyncGenerator<readonly StoredItem[]> {
   const redis = connectRedis(range.redis, { commandTimeout: SILENCE_MS });
-  redis.on('error', () => undefined);
+  // A refused connection is only told there; commands then fail with a "Connection is closed".
+  let cause: unknown;
+  redis.on('error', (error: unknown) => (cause = error));
   try {
     await redis.connect();
     yield* pages(redis, range, onProgress, signal);
   } catch (error) {
     if (signal?.aborted === true || error instanceof NoStreamError) throw error;
-    throw new Error(`the audit stream "${range.stream}" cannot be read: ${describeRedisError(error)}`, {
-      cause: error,
-    });
+    throw new Error(
+      `the audit stream "${range.stream}" cannot be read: ${describeRedisError(cause ?? error)}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     redis.disconnect();
   }

@@ -56,39 +56,36 @@ export function checkEvent(bytes: Buffer): EventCheck {
       facts,
       message: 'the event lacks sequence, uid, instance, time, hash or prev, or one is of another type',
     };
-  const without = textWithoutHash(event as Tree, text, facts.hash);
-  if (without !== undefined) {
-    return { facts, differs: digest('sha256', without) === facts.hash ? undefined : 'changed' };
-  }
+  if (isCanonical(event, text))
+    return { facts, differs: isHashed(bytes, facts.hash) ? undefined : 'changed' };
+  delete (event as { unmapped: Tree }).unmapped['hash'];
   const canonical = canonicalJson(event as Json);
   return { facts, differs: digest('sha256', canonical) === facts.hash ? 'reserialised' : 'changed' };
 }
 
 /**
- * The canonical text of the event without its hash, which is then taken out of `event`; undefined when `text` is not the
- * canonical text of the event with it. JSON.stringify writes numbers and strings as RFC 8785 does (it took them from
- * ECMAScript) and keeps the order of what was parsed, so that only the order of keys is left to look at. That is many
- * times faster than sorting.
+ * JSON.stringify writes numbers and strings as RFC 8785 does (which took them from ECMAScript) and keeps the order of what
+ * was parsed, so that only the order of keys is left to look at. That is many times faster than sorting. Keys that look
+ * like array indexes are put in front by every JavaScript object, in canonical texts too: then it is sorted after all.
  */
-function textWithoutHash(event: Tree, text: string, hash: string): string | undefined {
-  const sorted = keysAreSorted(event);
-  // JSON.stringify leaves out what is undefined.
-  (event['unmapped'] as Tree)['hash'] = undefined;
-  const whole = withHash(JSON.stringify(event), text, hash);
-  if (sorted && whole !== undefined) return whole;
-  // Keys that look like array indexes are put in front by every JavaScript object, in canonical texts too.
-  delete (event['unmapped'] as Tree)['hash'];
-  return withHash(canonicalJson(event as Json), text, hash);
+function isCanonical(event: unknown, text: string): boolean {
+  return (keysAreSorted(event) && JSON.stringify(event) === text) || canonicalJson(event as Json) === text;
 }
 
-/** `without` if `text` is that with the hash's member put in somewhere. */
-function withHash(without: string, text: string, hash: string): string | undefined {
+let scratch = Buffer.allocUnsafe(64 * 1024);
+
+/** INVARIANT(audit-chain): the canonical text without its hash member has that hash. No other member can be taken for it:
+ * what is hashed would hold its own hash. */
+function isHashed(bytes: Buffer, hash: string): boolean {
   const member = `"hash":"${hash}",`;
-  for (let at = text.indexOf(member); at >= 0; at = text.indexOf(member, at + 1)) {
-    if (text.length !== without.length + member.length) return undefined;
-    if (text.startsWith(without.slice(0, at)) && text.endsWith(without.slice(at))) return without;
+  const length = bytes.length - member.length;
+  if (scratch.length < bytes.length) scratch = Buffer.allocUnsafe(2 * bytes.length);
+  for (let at = bytes.indexOf(member, 0, 'latin1'); at >= 0; at = bytes.indexOf(member, at + 1, 'latin1')) {
+    bytes.copy(scratch, 0, 0, at);
+    bytes.copy(scratch, at, at + member.length);
+    if (digest('sha256', scratch.subarray(0, length)) === hash) return true;
   }
-  return undefined;
+  return false;
 }
 
 /** By UTF-16 code units, as JavaScript compares (RFC 8785, 3.2.3). */
