@@ -64,7 +64,10 @@ function isBetweenRecords(path: string, offset: number): boolean {
   return offset === bytes.length || decodeRawRecord(bytes, offset).kind === 'record';
 }
 
-export function saveCursor(directory: string, position: SpoolPosition & { readonly sequence: number }): void {
+export function saveCursor(
+  directory: string,
+  position: SpoolPosition & { readonly sequence?: number },
+): void {
   const path = join(directory, 'cursor');
   writeFileSync(`${path}.new`, JSON.stringify(position));
   renameSync(`${path}.new`, path);

@@ -27,9 +27,9 @@ export class SpoolRetention {
     this.#shippedBelow = shipping ? 0 : undefined;
   }
 
-  /** All segments below are in Redis. */
+  /** All segments below are in Redis, and no others: fewer than before when Redis has lost some. */
   shippedBelow(segment: number): void {
-    this.#shippedBelow = Math.max(this.#shippedBelow ?? 0, segment);
+    this.#shippedBelow = segment;
     for (const number of this.#deletable()) {
       if (number >= segment - this.#limits.keepShipped) break;
       this.#files.delete(number);

@@ -241,7 +241,7 @@ export function configFacts(config: Config, origins: Origins | undefined): Confi
     const name = path.join('.');
     const origin = origins === undefined ? 'unknown' : (origins.get(name) ?? 'default');
     const shown =
-      String(value).startsWith(PEM) || SUBJECT_KEY_TEXT.test(String(value))
+      isSecret(path) || String(value).startsWith(PEM) || SUBJECT_KEY_TEXT.test(String(value))
         ? '***'
         : hideUrlSecrets(String(value));
     return [{ name, value: shown, origin }];

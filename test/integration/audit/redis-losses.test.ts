@@ -57,7 +57,7 @@ async function expectExactly(client: Redis, stream: string, uids: readonly strin
 interface Opened {
   readonly log: AuditLog;
   readonly told: AuditStateChange[];
-  said(pattern: RegExp): number;
+  readonly said: (pattern: RegExp) => number;
 }
 
 async function open(

@@ -89,8 +89,7 @@ describe('TLS', () => {
       writeFileSync(cert, renewed.certPem);
       writeFileSync(key, renewed.keyPem);
       const admin = new Redis(server.url);
-      await admin.config('SET', 'tls-auth-clients', 'yes');
-      await admin.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       record(log, 50);
       await shipped(log, 100);
       await log.close();
