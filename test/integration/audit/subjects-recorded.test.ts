@@ -1,0 +1,235 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { subjectHmac } from '../../../src/audit/subject-hmac.js';
+import { startProxy, type AuditedEvent, type Proxy } from '../../support/proxy.js';
+
+/** Keys of the customers in a result; `and more` where others may be in it. */
+type Found = readonly string[] | 'not attributable';
+type Case = readonly [sql: string, found: Found, more?: pg.QueryConfig & { binary?: boolean; rows?: number }];
+
+/** Keys stand in the rows, and nobody else's data is in them. */
+const attributed: readonly Case[] = [
+  ['SELECT id, first_name FROM customers WHERE id < 3 ORDER BY id', ['1', '2']],
+  ['SELECT id FROM customers WHERE id < 0', []],
+  ['SELECT * FROM customers WHERE id = 2', ['2']],
+  ['TABLE customers ORDER BY id LIMIT 2', ['1', '2']],
+  ['SELECT c.first_name, c.id::text AS key FROM customers c WHERE c.id = 3', ['3']],
+  ['SELECT id::bigint, id::numeric, CAST(id AS varchar) FROM customers WHERE id = 3', ['3']],
+  ['SELECT DISTINCT ON (region) region, id FROM customers ORDER BY region, id', ['1', '3']],
+  ['SELECT customer_id, count(*), max(total) FROM orders WHERE customer_id = 1 GROUP BY customer_id', ['1']],
+  [
+    'SELECT c.id, c.email, o.total FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id = 1',
+    ['1'],
+  ],
+  [
+    'SELECT c.id, o.total FROM customers c LEFT JOIN orders o ON o.customer_id = c.id WHERE c.id IN (1, 2)',
+    ['1', '2'],
+  ],
+  [
+    'SELECT o.customer_id, i.line FROM orders o JOIN order_items i ON i.order_id = o.id WHERE o.customer_id = 1',
+    ['1'],
+  ],
+  ['SELECT s.key FROM (SELECT id AS key, region FROM customers) s WHERE s.key = 2', ['2']],
+  ['WITH t AS (SELECT * FROM customers WHERE id = 2) SELECT email, id FROM t', ['2']],
+  [
+    'SELECT id FROM customers WHERE id = 1 UNION ALL SELECT customer_id FROM orders WHERE customer_id = 2',
+    ['1', '2'],
+  ],
+  ['SELECT id FROM customers WHERE id IN (SELECT customer_id FROM orders WHERE customer_id = 1)', ['1']],
+  [
+    'SELECT id FROM customers c WHERE id = 1 AND EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id)',
+    ['1'],
+  ],
+  [
+    'SELECT id, (SELECT count(*) FROM orders o WHERE o.customer_id = c.id) FROM customers c WHERE id = 1',
+    ['1'],
+  ],
+  ['SELECT id, full_name FROM customer_directory WHERE id = 1', ['1']],
+  ['SELECT customer_id, customer_email FROM order_overview WHERE customer_id = 1', ['1']],
+  ['UPDATE customers SET region = region WHERE id = 2 RETURNING *', ['2']],
+  ["INSERT INTO tickets VALUES (900, 3, 'EU', 'x') RETURNING customer_id", ['3']],
+  ['DELETE FROM tickets WHERE id = 900 RETURNING *', ['3']],
+  ['COPY (SELECT first_name, id FROM customers WHERE id < 3 ORDER BY id) TO STDOUT', ['1', '2']],
+  ['COPY (SELECT region, id FROM customers WHERE id < 3) TO STDOUT (FORMAT csv, HEADER)', ['1', '2']],
+  [
+    "COPY (SELECT region, id FROM customers WHERE id < 3) TO STDOUT (FORMAT csv, DELIMITER ';', FORCE_QUOTE *)",
+    ['1', '2'],
+  ],
+  ['COPY (SELECT region, id FROM customers WHERE id < 3) TO STDOUT (FORMAT binary)', ['1', '2']],
+  ['COPY customers (region, id) TO STDOUT', ['1', '2', '3', '4', '6']],
+  [
+    'SELECT id, region, id::int8, id::numeric FROM customers WHERE id < 3',
+    ['1', '2'],
+    { text: '', binary: true },
+  ],
+  ['SELECT id FROM customers WHERE id < $1', ['1', '2'], { text: '', values: [3] }],
+  ["SELECT repeat('x', 3000000) AS wide, id FROM customers WHERE id = 2", ['2']],
+];
+
+/** A key stands in the rows, and the data of others is or may be beside it. */
+const incomplete: readonly Case[] = [
+  ['SELECT a.id, b.email FROM customers a JOIN customers b ON b.id = a.id + 1 WHERE a.id = 1', ['1']],
+  ['SELECT id, (SELECT max(first_name) FROM customers) FROM customers WHERE id = 1', ['1']],
+  ['SELECT id FROM customers WHERE id = 1 AND EXISTS (SELECT FROM customers WHERE id = 2)', ['1']],
+  ['SELECT * FROM (SELECT id, lead(first_name) OVER (ORDER BY id) FROM customers) s WHERE id = 1', ['1']],
+  [
+    'WITH t AS (SELECT id, first_name FROM customers) SELECT a.id, b.first_name FROM t a, t b WHERE a.id = 1 AND b.id = 2',
+    ['1'],
+  ],
+  [
+    'WITH x AS (SELECT id, first_name FROM customers), t AS (SELECT * FROM x) SELECT a.id, b.first_name FROM t a, t b WHERE a.id = 1 AND b.id = 2',
+    ['1'],
+  ],
+  [
+    'WITH t AS (SELECT id, first_name FROM customers) SELECT id, n FROM (SELECT id, lead(first_name) OVER (ORDER BY id) n FROM t) s WHERE id = 1',
+    ['1'],
+  ],
+  ['SELECT id FROM customers WHERE id = 1 EXCEPT SELECT id FROM customers WHERE id = 2', ['1']],
+  ['SELECT customer_id, max(total) FROM orders WHERE customer_id = 1 GROUP BY ROLLUP (customer_id)', ['1']],
+  [
+    'SELECT o.customer_id, c.first_name FROM customers c LEFT JOIN orders o ON o.customer_id = c.id AND c.id = 1 WHERE c.id < 3',
+    ['1'],
+  ],
+  [
+    'UPDATE customers SET notes = (SELECT first_name FROM customers WHERE id = 2) WHERE id = 1 RETURNING id, notes',
+    ['1'],
+  ],
+  ['SELECT a.id, b.full_name FROM customers a, customer_directory b WHERE a.id = 1 AND b.id = 2', ['1']],
+];
+
+/** No row says whose it is. */
+const unattributed: readonly Case[] = [
+  ['SELECT first_name FROM customers WHERE id = 2', 'not attributable'],
+  ['SELECT id + 0 FROM customers WHERE id = 2', 'not attributable'],
+  ["SELECT id::text || '' FROM customers WHERE id = 2", 'not attributable'],
+  ['SELECT coalesce(id) FROM customers WHERE id = 2', 'not attributable'],
+  ['SELECT (SELECT id FROM customers WHERE id = 2)', 'not attributable'],
+  ['SELECT first_name FROM customers ORDER BY id LIMIT 1', 'not attributable'],
+  ['SELECT max(first_name) FROM customers GROUP BY id', 'not attributable'],
+  ['SELECT array_agg(id) FROM customers', 'not attributable'],
+  ['SELECT count(*) FROM customers', 'not attributable'],
+  ["SELECT json_build_object('id', id) FROM customers WHERE id = 2", 'not attributable'],
+  ['SELECT customers FROM customers WHERE id = 2', 'not attributable'],
+  ['SELECT id::varchar(1) FROM customers WHERE id = 2', 'not attributable'],
+  ['SELECT id::real FROM customers WHERE id = 2', 'not attributable'],
+  [
+    'SELECT 1 AS id, first_name FROM customers WHERE id = 2 UNION ALL SELECT id, first_name FROM customers WHERE id = 0',
+    'not attributable',
+  ],
+  ['SELECT i.line FROM order_items i', 'not attributable'],
+  ['DELETE FROM tickets WHERE id = 1 RETURNING new.customer_id, old.region', 'not attributable'],
+  ["COPY (SELECT id FROM customers WHERE id = 2) TO STDOUT (NULL '2')", 'not attributable'],
+  ['COPY (SELECT first_name FROM customers WHERE id = 2) TO STDOUT', 'not attributable'],
+  ['EXPLAIN SELECT id FROM customers WHERE id = 2', 'not attributable'],
+];
+
+const nobodys: readonly Case[] = [['SELECT name FROM products', 'not attributable']];
+
+const cases = [...attributed, ...incomplete, ...unattributed, ...nobodys];
+let proxy: Proxy;
+let events: readonly AuditedEvent[];
+let byTag: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+let names: ReadonlyMap<string, string>;
+const failures = new Map<string, string>();
+
+async function run(client: pg.Client, tag: number | string, [sql, , more]: Case): Promise<void> {
+  const text = `${sql} /*actor='${tag}'*/`;
+  await client.query({ ...more, text } as pg.QueryConfig).catch((error: unknown) => {
+    failures.set(String(tag), String(error));
+  });
+}
+
+beforeAll(async () => {
+  proxy = await startProxy(18);
+  const client = await proxy.connect('crm_support');
+  for (const [index, one] of cases.entries()) await run(client, index, one);
+  for (const [tag, sql] of [
+    ['begin', 'BEGIN'],
+    ['declare', 'DECLARE c SCROLL CURSOR FOR SELECT first_name, id FROM customers ORDER BY id'],
+    ['fetch', 'FETCH 2 FROM c'],
+    ['back', 'FETCH BACKWARD 1 FROM c'],
+    ['declare-binary', 'DECLARE b BINARY CURSOR FOR SELECT id FROM customers ORDER BY id'],
+    ['fetch-binary', 'FETCH 2 FROM b'],
+    ['commit', 'COMMIT'],
+    ['prepare', 'PREPARE p AS SELECT id FROM customers WHERE id = $1'],
+    ['execute', 'EXECUTE p(3)'],
+    ['failing', 'SELECT id, 1 / (id - 2) FROM customers WHERE id = 2'],
+  ] as const)
+    await run(client, tag, [sql, []]);
+  await run(client, 'pieces', ['SELECT id FROM customers ORDER BY id', [], { text: '', rows: 2 }]);
+  await run(client, 'last', ['SELECT 1', []]);
+  const key = readFileSync(join(proxy.spool, 'subject.key'));
+  names = new Map(Array.from({ length: 100 }, (_, id) => [subjectHmac(key, String(id)), String(id)]));
+  // The spool ships behind the statements.
+  events = await vi.waitFor(
+    async () => {
+      const shipped = await proxy.events();
+      expect(shipped.some(({ unmapped }) => (unmapped['tags'] as { actor?: string }).actor === 'last')).toBe(
+        true,
+      );
+      return shipped;
+    },
+    { timeout: 10_000, interval: 20 },
+  );
+  byTag = new Map(
+    events.flatMap(({ unmapped }) => {
+      const { actor } = (unmapped['tags'] ?? {}) as { actor?: string };
+      return actor === undefined ? [] : [[actor, unmapped]];
+    }),
+  );
+});
+
+afterAll(() => proxy.stop());
+
+interface Subjects {
+  readonly hmacs: readonly string[];
+  readonly truncated: boolean;
+}
+
+function found(tag: string): { keys: Found; truncated: boolean } {
+  expect(failures.get(tag)).toBeUndefined();
+  const subjects = byTag.get(tag)!['subjects'] as Subjects | null;
+  if (subjects === null) return { keys: 'not attributable', truncated: false };
+  const keys = subjects.hmacs.map((hmac) => names.get(hmac) ?? 'somebody else');
+  return { keys: keys.sort(), truncated: subjects.truncated };
+}
+
+describe('the subjects of a result', () => {
+  it.each(cases.map((one, index) => [one[0], one[1], index] as const))('%s: %j', (_, keys, index) => {
+    const truncated = index >= attributed.length && index < attributed.length + incomplete.length;
+    expect(found(String(index))).toEqual({ keys, truncated });
+    const reached = byTag.get(String(index))!['subject_tables'] as string[];
+    expect(reached.length > 0).toBe(!nobodys.includes(cases[index]!));
+  });
+
+  it.each([
+    ['declare', []],
+    ['fetch', ['1', '2']],
+    ['back', ['1']],
+    ['fetch-binary', ['1', '2']],
+    ['execute', ['3']],
+  ])('of %s are those of its own rows', (tag, keys) => {
+    expect(found(tag)).toEqual({ keys, truncated: false });
+  });
+
+  it('of a portal that is read in pieces are those of each piece', () => {
+    const pieces = events.filter(
+      ({ unmapped }) => (unmapped['tags'] as { actor?: string }).actor === 'pieces',
+    );
+    const keys = pieces.map(({ unmapped }) =>
+      (unmapped['subjects'] as Subjects).hmacs.map((hmac) => names.get(hmac)),
+    );
+    expect(keys).toEqual([['1', '2'], ['3', '4'], ['6']]);
+  });
+
+  it('are nobody where the statement failed, for failing tells of somebody', () => {
+    expect(failures.get('failing')).toBeDefined();
+    expect(byTag.get('failing')!['subjects']).toBeNull();
+  });
+
+  it('are made with a key that its owner alone can read', () => {
+    expect(statSync(join(proxy.spool, 'subject.key')).mode & 0o777).toBe(0o600);
+  });
+});
