@@ -3,7 +3,6 @@
  * nothing of the stream.
  */
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { redisDetails, type RedisDetails, type RedisTarget, type RedisTls } from './redis-target.js';
 
@@ -100,9 +99,9 @@ function hostAndPort(address: string): { host: string; port: number } {
 }
 
 /** Its files are read at each connection (ioredis copies the properties then), so that a renewed certificate is used. */
-function tlsOptions(tls: RedisTls): ConnectionOptions {
+function tlsOptions(tls: RedisTls): NonNullable<RedisOptions['tls']> {
   const { verify = 'full' } = tls;
-  const options: ConnectionOptions = {
+  const options: NonNullable<RedisOptions['tls']> = {
     rejectUnauthorized: verify !== 'none',
     minVersion: 'TLSv1.2',
     ...(tls.server_name === undefined ? {} : { servername: tls.server_name }),
