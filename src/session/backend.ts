@@ -270,7 +270,7 @@ export class Backend implements FrameSink {
     if (run !== undefined && head?.kind !== 'parse') doubtEffect(run, state, sqlstate);
     if (head?.kind === 'query')
       for (const one of head.runs.slice(head.at)) settleEffect(one, state, undefined);
-    else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger);
+    else for (const answer of state.answers.fail()) withdraw(answer, state, this.to.ledger, sqlstate);
     if (run?.stopped !== undefined && !fatal) return [refusalFrame(run.stopped)];
     if (poison !== undefined) return [refusalFrame(poison.refusal)];
     if (refusal !== undefined) return [refusalFrame(refusal)];

@@ -1,4 +1,5 @@
 /** What becomes of statements that failed, and of those behind them that the server skips. It reads no messages. */
+import { mayHoldValues, withoutNames } from '../enforce/doubtful-text.js';
 import type { Refusal } from '../enforce/types.js';
 import type { Answer } from './answers.js';
 import { settleEffect } from './effects.js';
@@ -24,7 +25,7 @@ export function failedRuns(
 }
 
 /** An answer that will not come: the server skips its message. */
-export function withdraw(answer: Answer, state: SessionState, ledger: RunLedger): void {
+export function withdraw(answer: Answer, state: SessionState, ledger: RunLedger, sqlstate?: string): void {
   state.copyEnded(answer);
   if (answer.kind === 'parse' && answer.change !== undefined) state.statements.withdraw(answer.change);
   if (answer.kind === 'bind') state.portals.withdraw(answer.change);
@@ -41,6 +42,9 @@ export function withdraw(answer: Answer, state: SessionState, ledger: RunLedger)
   for (const run of runs) {
     if (run === undefined) continue;
     settleEffect(run, state, undefined);
+    // The error was that of its own Parse, or may have been.
+    if (mayHoldValues(sqlstate) && !run.finished)
+      run.record = { ...run.record, auditText: withoutNames(run.record.auditText) };
     // Already ended for the statement that failed itself; the rest was skipped and nobody waits for its answer.
     ledger.finish(run, run.poison === undefined ? 'failure' : 'refused')?.catch(() => undefined);
   }

@@ -3,6 +3,7 @@
  * It knows plans and the session's state, no messages.
  */
 import type { SessionIdentity } from '../audit/types.js';
+import { withoutNames } from '../enforce/doubtful-text.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import { announceEffect, readsOn, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
@@ -142,6 +143,8 @@ export class StatementStarts {
     if (begun === undefined || begun.failed) return;
     for (const run of begun.runs) {
       settleEffect(run, this.state, undefined);
+      // It has not run, and the error may have been that its own text was not understood.
+      run.record = { ...run.record, auditText: withoutNames(run.record.auditText) };
       this.ledger.finish(run, 'failure')?.catch(() => undefined);
     }
   }

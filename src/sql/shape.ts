@@ -23,5 +23,20 @@ export function statementShape(lexed: LexedText): StatementShape {
   for (const { gap, shown } of pieces) auditText += gap && auditText !== '' ? ` ${shown}` : shown;
   let folded = pieces.map((piece) => piece.folded).join(' ');
   while (folded.endsWith(';')) folded = folded.slice(0, -1).trimEnd();
+  if (endsInBackslash(lexed)) auditText = '<not understood>';
   return { auditText, shapeId: createHash('sha256').update(folded, 'latin1').digest('hex').slice(0, 32) };
+}
+
+/**
+ * A plain string ends in a backslash: with standard_conforming_strings off, as an exempt session may have it, the string
+ * goes on there, and what reads as names is its inside (PostgreSQL manual, 4.1.2.2).
+ */
+function endsInBackslash({ text, tokens }: LexedText): boolean {
+  if (!text.includes("\\'")) return false;
+  for (let index = 0; index < tokens.length; index += 1) {
+    if (tokens.kind(index) !== 'string') continue;
+    const isPlain = /^[nN]?'/.test(text.slice(tokens.start(index), tokens.start(index) + 2));
+    if (isPlain && text.slice(tokens.start(index), tokens.end(index)).includes("\\'")) return true;
+  }
+  return false;
 }

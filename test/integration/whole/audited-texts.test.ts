@@ -10,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { passwords } from '../../support/databases.js';
 import { startProxy, type AuditedEvent, type Proxy } from '../../support/proxy.js';
 import { redisServer } from '../../support/servers.js';
-import type { ByteString } from '../../../src/wire/byte-string.js';
 import { RawClient } from '../session/support.js';
 
 let proxy: Proxy;
@@ -113,6 +112,13 @@ function canary(): string {
   return token;
 }
 const number = (): string => canary().slice(4);
+/** Without quotes it reads as a column, and only the server's answer tells otherwise: the intent on disk holds it. */
+const unquoted = new Set<string>();
+function unquotedCanary(): string {
+  const token = canary();
+  unquoted.add(token.slice(4));
+  return token;
+}
 
 /** Statements that hold a canary wherever a client can put data. */
 function statements(): string[] {
@@ -128,7 +134,7 @@ function statements(): string[] {
     `SELECT id /* ${c()} */ FROM customers -- ${c()}\n WHERE id = 1 /*customer='${c()}',traceparent='${c()}',route='/c/${n()}'*/`,
     `SELECT id FROM customers WHERE first_name = "${c()}"`,
     `SELECT id AS "Jo ${c()}" FROM customers`,
-    `SELECT id FROM customers WHERE first_name = ${c()}`,
+    `SELECT id FROM customers WHERE first_name = ${unquotedCanary()}`,
     `SELECT id FROM customers WHERE first_name = 'O'${c()}' AND last_name = 'L'${c()}'`,
     `SELECT id FROM customers WHERE email = '${c()}`,
     `SELECT ${c()} ${c()} ${c()}`,
@@ -190,7 +196,7 @@ async function sayEverything(role: 'crm_support' | 'crm_admin'): Promise<void> {
   raw.send(
     { kind: 'query', sql: Buffer.from('COPY tickets (subject) FROM STDIN') },
     { kind: 'copy-data', data: Buffer.from(`${canary()}\n`) },
-    { kind: 'copy-fail', reason: canary() as ByteString },
+    { kind: 'copy-fail', reason: canary() },
   );
   await raw.until('ready-for-query');
   raw.close();
@@ -252,7 +258,7 @@ it('writes no value and no literal of a client anywhere', async () => {
   };
   const found = Object.entries(places).flatMap(([place, bytes]) =>
     canaries
-      .filter((token) => bytes.includes(token))
+      .filter((token) => bytes.includes(token) && !(place === 'spool' && unquoted.has(token)))
       .map((token) => `${place}: …${around(bytes, bytes.indexOf(token))}…`),
   );
   expect(found).toEqual([]);
