@@ -15,7 +15,7 @@ import { lifecycleEvent } from '../src/audit/lifecycle-event.js';
 import type { ReadFrom } from '../src/audit/read/read-events.js';
 import { encodeHeader, encodeRecord, recordKind, segmentName } from '../src/audit/spool-format.js';
 import { searchSubject } from '../src/audit/subject/search.js';
-import { subjectHmac } from '../src/audit/subject-hmac.js';
+import { subjectHmac, subjectKeyName } from '../src/audit/subject-hmac.js';
 import type { SessionIdentity, StatementOutcome, StatementRecord } from '../src/audit/types.js';
 import { startRedis } from '../src/cli/launch/redis.js';
 import type { PlanFacts } from '../src/enforce/types.js';
@@ -24,7 +24,7 @@ const SUBJECTS = 100_000;
 const STREAM = 'bench:audit';
 const INSTANCE = 'bench-1';
 const hmacKey = Buffer.alloc(32, 7);
-const source = eventSource(INSTANCE, '0.1.0');
+const source = eventSource(INSTANCE, '0.1.0', subjectKeyName(hmacKey));
 
 type Mix = 'usual' | 'worst';
 

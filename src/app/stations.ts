@@ -3,8 +3,6 @@
  * It opens no admin endpoint and watches no files: who starts it does, for one process (app.ts) or for several
  * (app/workers). It decides nothing about statements and speaks no protocol; ARCHITECTURE.md says who does.
  */
-import { openAuditLog, type AuditLog } from '../audit/log.js';
-import { SubjectMarker } from '../audit/subject-marks.js';
 import type { RefreshReport } from '../catalog/database-catalog.js';
 import { CatalogSource } from '../catalog/source.js';
 import type { Origins } from '../config/load.js';
@@ -24,12 +22,11 @@ import { defaultSqlLimits } from '../sql/limits.js';
 import { openParser } from '../sql/parse.js';
 import { createConsoleSource } from './console-source.js';
 import type { MetricSamples } from './console-stats.js';
-import { type AlertOrders, type AlertReport, openAlertOffice } from './alert-office.js';
-import { AlertReporter, type AlertReporterOptions } from './alert-reporter.js';
+import type { AlertOrders, AlertReport } from './alert-office.js';
+import { openSubjects, startAlerts, startAudit } from './audit-station.js';
 import { openAuthentication } from './authentication.js';
 import { tellAuthentication } from './tell-authentication.js';
 import { createBinder } from './binder.js';
-import { loadCheckpointKey } from './checkpoint-key.js';
 import { tellCertificates } from './certificate-dates.js';
 import { EncryptionKeeper, loadEncryption } from './encryption.js';
 import { openListener } from './open-listener.js';
@@ -40,8 +37,7 @@ import { readinessChecks } from './readiness.js';
 import { policyReload, type PreparedReload } from './reload.js';
 import { overdueReviews } from './reviews.js';
 import { sessionObserver } from './session-observer.js';
-import { adoptSpools, spoolOf } from './spools.js';
-import { subjectKey } from './subject-key.js';
+import { adoptSpools } from './spools.js';
 import { countUnlabelled } from './unlabelled.js';
 
 /** What a worker shares with the others. */
@@ -120,11 +116,12 @@ export async function startStations(config: Config, options: StationOptions): Pr
     tellAuthentication(config, authentication, logger);
   }
   try {
-    const audit = await startAudit(config, options);
+    const subjects = openSubjects(config, options);
+    const audit = await startAudit(config, subjects, options);
     stops.push(() => audit.close());
     if (options.worker === 1) {
       const adopted = await adoptSpools(config.audit.spool, options.workers, (directory) =>
-        startAudit(config, options, directory),
+        startAudit(config, subjects, options, directory),
       );
       stops.push(() => adopted.close());
     }
@@ -197,7 +194,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
     });
     const ports: Omit<Ports, 'upstream' | 'limits'> = {
       planner: createPlanner({ parser, limits }),
-      subjects: openSubjects(config, options),
+      subjects,
       audit: alerts.audit,
       observer: sessionObserver(metrics),
       logger,
@@ -276,72 +273,6 @@ export async function startStations(config: Config, options: StationOptions): Pr
     await stopAll();
     throw error;
   }
-}
-
-/** Every proxy, and whoever asks, has to share the key, or the same person has two HMACs. */
-function openSubjects(config: Config, { logger }: StationOptions): SubjectMarker {
-  const { key, madeAt } = subjectKey(config);
-  if (madeAt !== undefined)
-    logger.warn(
-      { file: madeAt },
-      'a key for the HMACs of data subjects was made: every proxy, and whoever runs pgveil audit subject, needs this key (audit.subjects.key)',
-    );
-  return new SubjectMarker(key, config.audit.subjects.limit);
-}
-
-async function startAudit(
-  config: Config,
-  { worker, version, logger }: StationOptions,
-  directory = spoolOf(config.audit.spool, worker),
-): Promise<AuditLog> {
-  const { redis, stream, durability, checkpoints, accept_lossy_redis: acceptLossy, trim } = config.audit;
-  const { spool_limits: limits } = config.audit;
-  // One of a proxy's workers is enough, and one of several proxies.
-  const trims = directory === spoolOf(config.audit.spool, 1);
-  const signer = loadCheckpointKey(config);
-  if (!signer.ok) throw new PolicyError(signer.problems, 'audit.checkpoints');
-  const { key } = signer;
-  return openAuditLog({
-    spoolDirectory: directory,
-    durability,
-    version,
-    limits: {
-      bytes: limits.bytes,
-      segmentBytes: limits.segment,
-      segmentAgeMs: limits.segment_age,
-      ageMs: limits.age,
-    },
-    ...(redis === undefined
-      ? {}
-      : {
-          redis: { target: redis, stream, acceptLossy, ...(trim === undefined || !trims ? {} : { trim }) },
-        }),
-    ...(key === undefined || checkpoints === undefined
-      ? {}
-      : { checkpoints: { key, everyMs: checkpoints.every } }),
-    onState: ({ level, message }) => {
-      logger[level]({}, `audit: ${message}`);
-    },
-  });
-}
-
-/** Alerts are judged once for all workers; of one process, here. */
-async function startAlerts(
-  { audit: { spool } }: Config,
-  { logger, shared }: StationOptions,
-  parts: Pick<AlertReporterOptions, 'policies' | 'audit' | 'metrics'>,
-): Promise<Pick<AlertReporter, 'audit' | 'put' | 'close'>> {
-  if (shared !== undefined) return new AlertReporter({ ...parts, logger, report: shared.reportAlerts });
-  const office = await openAlertOffice({ spool, logger });
-  const reporter = new AlertReporter({ ...parts, logger, report: (report) => office.report(1, report) });
-  return {
-    audit: reporter.audit,
-    put: (policies) => reporter.put(policies),
-    close: async () => {
-      await reporter.close();
-      await office.close();
-    },
-  };
 }
 
 function tellRefresh(report: RefreshReport, logger: Logger, metrics: Metrics): void {

@@ -25,13 +25,16 @@ export interface EventSource {
   readonly instance: string;
   readonly instanceText: string;
   readonly product: string;
+  /** Of the key of subjects' HMACs (subjectKeyName). */
+  readonly subjectKey: string | undefined;
 }
 
-export function eventSource(instance: string, version: string): EventSource {
+export function eventSource(instance: string, version: string, subjectKey?: string): EventSource {
   return {
     instance,
     instanceText: canonicalString(instance),
     product: canonicalJson({ name: 'pgveil', vendor_name: 'pgveil', version }),
+    subjectKey,
   };
 }
 
@@ -192,7 +195,7 @@ export function eventDraft(source: EventSource, parts: EventParts): EventDraft {
     `${more.instance}"instance":${source.instanceText},${more.legal_basis}"legal_basis":${session.legalBasis},${more.prev}"prev":"`,
     `",${more.purpose}"purpose":${session.purpose},${more.role}"role":${session.role},${more.rows}"rows":${parts.rows ?? 'null'}` +
       `,${more.rules}"rules":${rules},${more.subject_tables}"subject_tables":${plan.subjectTables}` +
-      `,${more.subjects}"subjects":${subjectsText(parts.subjects)},${more.tables}"tables":${plan.tables}` +
+      `,${more.subjects}"subjects":${subjectsText(parts.subjects, source.subjectKey)},${more.tables}"tables":${plan.tables}` +
       `,${more.tags}"tags":${tagsText(parts.tags)}${more.end}}}`,
   ];
 }
@@ -324,10 +327,11 @@ function fragmentsOfPlan(facts: PlanFacts): PlanFragments {
 }
 
 /** HMACs hold nothing that JSON escapes. */
-function subjectsText(subjects: StatementOutcome['subjects']): string {
+function subjectsText(subjects: StatementOutcome['subjects'], key: string | undefined): string {
   if (subjects === undefined) return 'null';
   const { hmacs, truncated } = subjects;
-  return `{"hmacs":[${hmacs.length === 0 ? '' : `"${hmacs.join('","')}"`}],"truncated":${truncated}}`;
+  const named = key === undefined ? '' : `,"key":"${key}"`;
+  return `{"hmacs":[${hmacs.length === 0 ? '' : `"${hmacs.join('","')}"`}]${named},"truncated":${truncated}}`;
 }
 
 /** Most statements carry none. */

@@ -30,6 +30,8 @@ export interface AuditLogOptions {
   readonly durability: 'strict' | 'relaxed';
   /** pgveil's version, for `metadata.product`. */
   readonly version: string;
+  /** Names the key of subjects' HMACs (subjectKeyName). */
+  readonly subjectKey?: string;
   /** Names the chain; absent: a name that stays with the spool directory. */
   readonly instance?: string;
   /** Absent: the spool alone is the log. */
@@ -133,7 +135,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     },
     onWarning: (message) => tell('warn', message),
   });
-  const source = eventSource(spool.instance, options.version);
+  const source = eventSource(spool.instance, options.version, options.subjectKey);
 
   function drop(reason: DropReason, time: number, why: string): void {
     drops.note(reason, time);
@@ -151,11 +153,14 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     return taken;
   }
 
-  /** As soon as the spool takes events again. */
-  function tellDrops(beyondLimit = false): void {
-    if (!drops.pending || (spool.failure !== undefined && !beyondLimit)) return;
+  /**
+   * As soon as the spool takes events again, or at the very end. Beyond the limit, as one that were left waiting there could
+   * be dropped itself, and with it the number that it tells.
+   */
+  function tellDrops(atEnd = false): void {
+    if (!drops.pending || (spool.failure !== undefined && !atEnd)) return;
     for (const event of drops.take()) {
-      if (!spool.append({ ...lifecycle(source, event), beyondLimit })) drops.putBack(event);
+      if (!spool.append({ ...lifecycle(source, event), beyondLimit: true })) drops.putBack(event);
     }
   }
 
@@ -296,6 +301,16 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
           drop('limit', time, 'pgveil stops while the spool is full');
         tellDrops(true);
         await spool.drainWithin(Math.max(0, until - Date.now()));
+      } catch (error) {
+        // No event can tell of these: the log and the metrics must.
+        const left = spool.discardQueued().filter(({ content }) => content.kind === 'event');
+        for (const { time } of left) drops.note('disk', time);
+        if (left.length > 0)
+          tell(
+            'error',
+            `${left.length} audit events are lost: pgveil stops while the spool cannot be written`,
+          );
+        throw error;
       } finally {
         await shipper?.close(Math.max(0, until - Date.now()));
         spool.release();

@@ -96,7 +96,12 @@ export interface AuditEvent {
     readonly rules: readonly string[];
     /** Tables and views with data of data subjects that it reached, whether or not their keys were shown. */
     readonly subject_tables: readonly string[];
-    readonly subjects: { readonly hmacs: readonly string[]; readonly truncated: boolean } | null;
+    readonly subjects: {
+      readonly hmacs: readonly string[];
+      /** Which key the HMACs are made with. */
+      readonly key?: string;
+      readonly truncated: boolean;
+    } | null;
     readonly tables: readonly string[];
     readonly tags: Readonly<Record<string, string>>;
   };

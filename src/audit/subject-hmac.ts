@@ -14,6 +14,11 @@ export function subjectHmac(key: Buffer, canonicalKey: string): string {
   return createHmac('sha256', key).update(canonicalKey, 'utf8').digest().toString('base64url', 0, HMAC_BYTES);
 }
 
+/** Names the key in events, so that whoever asks with another one is told, and not answered "nobody". Tells nothing of it. */
+export function subjectKeyName(key: Buffer): string {
+  return createHmac('sha256', key).update('pgveil: the name of this key', 'utf8').digest('hex').slice(0, 8);
+}
+
 const NUMBER = /^([+-]?)0*(\d*)(?:\.(\d*?)0*)?$/;
 const BYTEA_HEX = /^\\x[0-9a-f]*$/i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -1,4 +1,5 @@
 /** HMACs of subject keys for the sessions of a process, with those made lately at hand. It reads no rows. */
+import { LRUCache } from 'lru-cache';
 import type { KeyKind } from '../enforce/types.js';
 import { canonicalKey, subjectHmac } from './subject-hmac.js';
 
@@ -8,8 +9,7 @@ const MAX_REMEMBERED = 10_000;
 export class SubjectMarker {
   readonly limit: number;
   private readonly key: Buffer;
-  /** In the order of their last use. */
-  private readonly remembered = new Map<string, string>();
+  private readonly remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED });
 
   constructor(key: Buffer, limit: number) {
     this.key = key;
@@ -19,16 +19,11 @@ export class SubjectMarker {
   /** @param text - the server's text output for the key */
   mark(text: string, kind: KeyKind): string {
     const canonical = canonicalKey(text, kind);
-    const known = this.remembered.get(canonical);
-    if (known !== undefined) {
-      this.remembered.delete(canonical);
-      this.remembered.set(canonical, known);
-      return known;
+    let hmac = this.remembered.get(canonical);
+    if (hmac === undefined) {
+      hmac = subjectHmac(this.key, canonical);
+      this.remembered.set(canonical, hmac);
     }
-    const hmac = subjectHmac(this.key, canonical);
-    const [oldest] = this.remembered.keys();
-    if (this.remembered.size >= MAX_REMEMBERED && oldest !== undefined) this.remembered.delete(oldest);
-    this.remembered.set(canonical, hmac);
     return hmac;
   }
 }

@@ -68,6 +68,8 @@ export interface SubjectAnswer {
     readonly last_event: string | null;
     /** Refused before it was known what they would have read. */
     readonly refused_unread: number;
+    /** Events (and copies of them) that name data subjects with another key: whether this one is among them is not known. */
+    readonly other_key: number;
     /** Places of the log that hold no event that can be read; the first of them. */
     readonly unreadable: { readonly count: number; readonly places: readonly string[] };
     /** Chains that begin later than with their first event: what came before is not there (trimmed, or deleted). */

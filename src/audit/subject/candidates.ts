@@ -9,12 +9,19 @@
  */
 const SUBJECTS = Buffer.from(',"subjects":');
 const NO_SUBJECT_TABLES = Buffer.from('"subject_tables":[]');
+const SUBJECTS_OBJECT = Buffer.from(',"subjects":{');
 const EXEMPT = Buffer.from('"exempt":true');
 const INCOMPLETE = Buffer.from('"truncated":true');
 const LOST = [Buffer.from('"dropped":{'), Buffer.from('"damage":[{')];
 const ACTION_AT = '{"action_id":'.length;
 const DENIED = '2'.charCodeAt(0);
 const OPENS_OBJECT = '{'.charCodeAt(0);
+
+/** Whether it names no subjects, or names them with this key. `named`: `],"key":"…"` of the key. */
+export function hasKey(bytes: Buffer, named: Buffer): boolean {
+  const at = bytes.indexOf(SUBJECTS_OBJECT);
+  return at < 0 || bytes.indexOf(named, at) >= 0;
+}
 
 /** Whether the event has to be parsed. `needles`: the HMACs that the subject may be recorded under, in quotes. */
 export function isCandidate(bytes: Buffer, needles: readonly Buffer[]): boolean {

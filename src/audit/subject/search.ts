@@ -3,9 +3,9 @@ import type { AuditEvent } from '../ocsf.js';
 import { Distinct } from '../read/distinct.js';
 import { readEvents, type ReadFrom } from '../read/read-events.js';
 import { eventTime, type StoredEvent } from '../read/stored-event.js';
-import { canonicalSpellings, subjectHmac } from '../subject-hmac.js';
+import { canonicalSpellings, subjectHmac, subjectKeyName } from '../subject-hmac.js';
 import type { SubjectAnswer } from './answer.js';
-import { isCandidate } from './candidates.js';
+import { hasKey, isCandidate } from './candidates.js';
 import { SubjectFindings, timeText } from './collect.js';
 
 export interface SubjectSearch {
@@ -29,6 +29,7 @@ export async function searchSubject(search: SubjectSearch): Promise<SubjectAnswe
   // Nobody who types a key knows how its column spells it.
   const hmacs = canonicalSpellings(search.subject).map((spelling) => subjectHmac(search.hmacKey, spelling));
   const needles = hmacs.map((hmac) => Buffer.from(`"${hmac}"`));
+  const named = Buffer.from(`],"key":"${subjectKeyName(search.hmacKey)}"`);
   const findings = new SubjectFindings(new Set(hmacs));
   const coverage = new Coverage();
   const distinct = new Distinct();
@@ -46,6 +47,7 @@ export async function searchSubject(search: SubjectSearch): Promise<SubjectAnswe
   for await (const batch of readEvents(options)) {
     for (const stored of batch) {
       coverage.read(stored);
+      if (!hasKey(stored.bytes, named)) coverage.otherKey += 1;
       if (!isCandidate(stored.bytes, needles) || !distinct.first(stored)) continue;
       const event = parsed(stored);
       if (event === undefined) coverage.unreadable(`${stored.place}: no event of pgveil`);
@@ -85,6 +87,7 @@ class Coverage {
   #first = Infinity;
   #last = -Infinity;
   #unreadable = 0;
+  otherKey = 0;
   readonly #places: string[] = [];
   readonly #begins = new Map<string, number>();
 
@@ -114,6 +117,7 @@ class Coverage {
       events_read: this.#events,
       first_event: this.#events === 0 ? null : timeText(this.#first),
       last_event: this.#events === 0 ? null : timeText(this.#last),
+      other_key: this.otherKey,
       unreadable: { count: this.#unreadable, places: this.#places },
       begins_late: [...this.#begins]
         .filter(([, sequence]) => sequence > 1)

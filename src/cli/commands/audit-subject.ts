@@ -61,7 +61,8 @@ async function subject(io: Io, given: string, options: SubjectOptions): Promise<
       : subjectAnswerText(answer, io.colours),
   );
   // An answer about a part of the log only is no answer.
-  return answer.coverage.unreadable.count > 0 ? EXIT.findings : EXIT.fine;
+  const { unreadable, other_key: otherKey } = answer.coverage;
+  return unreadable.count > 0 || otherKey > 0 ? EXIT.findings : EXIT.fine;
 }
 
 /** Arguments stand in the list of processes and in the shell's history; standard input does not. */

@@ -53,13 +53,24 @@ function periodText({ since, until }: SubjectAnswer): string {
 }
 
 function coverageWarnings({ since, coverage }: SubjectAnswer): string[] {
-  const { unreadable, begins_late: late, first_event: first, grouped_together: together } = coverage;
+  const {
+    unreadable,
+    begins_late: late,
+    other_key: otherKey,
+    first_event: first,
+    grouped_together: together,
+  } = coverage;
   return [
     ...(unreadable.count === 0
       ? []
       : [
           `${number(unreadable.count)} places cannot be read, so the answer may not be complete; run "pgveil audit verify":`,
           ...unreadable.places.map((place) => `  ${printable(place)}`),
+        ]),
+    ...(otherKey === 0
+      ? []
+      : [
+          `${number(otherKey)} events name data subjects with another key than the one given, so the answer is not complete; ask again with that key (--key-file)`,
         ]),
     ...late.map(
       ({ instance, sequence }) =>

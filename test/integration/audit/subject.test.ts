@@ -15,7 +15,7 @@ import { isCandidate } from '../../../src/audit/subject/candidates.js';
 import { findingOf } from '../../../src/audit/subject/finding.js';
 import { Groups, type Counted } from '../../../src/audit/subject/groups.js';
 import { searchSubject } from '../../../src/audit/subject/search.js';
-import { subjectHmac } from '../../../src/audit/subject-hmac.js';
+import { subjectHmac, subjectKeyName } from '../../../src/audit/subject-hmac.js';
 import type {
   LifecycleEvent,
   SessionIdentity,
@@ -27,7 +27,7 @@ import { redisServer } from '../../support/servers.js';
 import { facts, session, statement, success } from '../../unit/audit/samples.js';
 
 const hmacKey = Buffer.alloc(32, 5);
-const source = eventSource('one', '0.1.0');
+const source = eventSource('one', '0.1.0', subjectKeyName(hmacKey));
 const shown = (...keys: string[]): StatementOutcome['subjects'] => ({
   hmacs: keys.map((key) => subjectHmac(hmacKey, key)),
   truncated: false,
@@ -222,6 +222,15 @@ it('the text tells each part in words', async () => {
   );
   expect(text).toMatch(/Possible accesses[^]*12 ×[^]*could not be kept/);
   expect(text).toContain('1 more were refused before it was known');
+});
+
+it('another key than that of the events is told, where it would answer that nobody saw them', async () => {
+  const from = { kind: 'spool', directory } as const;
+  const asked = await ask(from, '42', { hmacKey: Buffer.alloc(32, 6) });
+  expect(asked.attributed).toEqual([]);
+  expect(asked.coverage.other_key).toBeGreaterThan(0);
+  expect(subjectAnswerText(asked, createColors(false))).toContain('with another key than the one given');
+  expect((await ask(from)).coverage.other_key).toBe(0);
 });
 
 it('a damaged place is told, and makes the answer one about a part of the log', async () => {

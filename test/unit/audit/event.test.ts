@@ -19,7 +19,7 @@ import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import type { LifecycleEvent, StatementOutcome, StatementRecord } from '../../../src/audit/types.js';
 import { facts, session, statement, success } from './samples.js';
 
-const source = eventSource('test-1', '0.1.0');
+const source = eventSource('test-1', '0.1.0', '00c0ffee');
 
 function sealedText(record: StatementRecord, outcome: StatementOutcome): string {
   return seal(statementEvent(source, 'uid-1', 1_700_000_000_000, record, outcome), 7, CHAIN_START).json;
