@@ -1,12 +1,12 @@
 /** Reads a log once, verifies it and adds it up to a report on the way. Memory is bounded, however long the log. */
 import { Distinct } from '../read/distinct.js';
 import { readEvents, readItems, type ReadFrom } from '../read/read-events.js';
-import { eventTime, type StoredEvent, type StoredItem } from '../read/stored-event.js';
+import type { StoredItem } from '../read/stored-event.js';
 import type { PublicKeys } from '../verify/chain-check.js';
 import { verifyEvents } from '../verify/verify.js';
 import { ReportBuilder, type ReportOptions } from './build-report.js';
 import { integrityOf } from './integrity.js';
-import { reportEvent } from './report-event.js';
+import { reportEvent, reportEventOf } from './report-event.js';
 import type { Report } from './schema.js';
 
 export interface MakeReportOptions extends ReportOptions {
@@ -22,50 +22,35 @@ export async function makeReport(options: MakeReportOptions): Promise<Report> {
   const { from, since, until, keys, signal, onProgress } = options;
   const builder = new ReportBuilder(options);
   const items = readItems({ from, since, signal, onProgress });
-  const result = await verifyEvents(watched(items, builder, since, until), {
+  const result = await verifyEvents(items, {
     keys,
     // A spool is read whole, whatever the period.
     window: from.kind === 'stream' && since !== undefined,
     stream: from.kind === 'stream' ? from.stream : undefined,
+    onItem: adding(builder, since, until),
   });
   if (builder.unexplainedPolicies > 0 && since !== undefined) await readEarlierPolicies(options, builder);
   return builder.finish(integrityOf(result));
 }
 
-/** Adds what lies in the period, and hands everything on. */
-async function* watched(
-  batches: AsyncIterable<readonly StoredItem[]>,
+/** Adds what lies in the period, of events that the verification has parsed. */
+function adding(
   builder: ReportBuilder,
   since = -Infinity,
   until = Infinity,
-): AsyncGenerator<readonly StoredItem[]> {
+): (item: StoredItem, json: unknown) => void {
   const distinct = new Distinct();
-  for await (const items of batches) {
-    for (const item of items) {
-      if (item.kind === 'unreadable') builder.addUnreadable(item.place, item.message);
-      if (item.kind === 'event') addEvent(item.event, builder, distinct, since, until);
-    }
-    yield items;
-  }
-}
-
-function addEvent(
-  stored: StoredEvent,
-  builder: ReportBuilder,
-  distinct: Distinct,
-  since: number,
-  until: number,
-): void {
-  const time = eventTime(stored.bytes);
-  // An event without a time is not left out for it, but told as unreadable below.
-  if (time !== undefined && (time < since || time >= until)) return;
-  if (!distinct.first(stored)) {
-    builder.addCopy();
-    return;
-  }
-  const event = reportEvent(stored);
-  if (event === undefined) builder.addUnreadable(stored.place, 'what stands here is no event of pgveil');
-  else builder.add(event);
+  return (item, json) => {
+    if (item.kind === 'unreadable') builder.addUnreadable(item.place, item.message);
+    if (item.kind !== 'event') return;
+    const event = reportEventOf(json);
+    // When it was is not known, so it is not left out for its time.
+    if (event === undefined)
+      builder.addUnreadable(item.event.place, 'what stands here is no event of pgveil');
+    else if (event.time < since || event.time >= until) return;
+    else if (distinct.first(event)) builder.add(event);
+    else builder.addCopy();
+  };
 }
 
 const POLICY_LOAD = Buffer.from('"policy_rules":');

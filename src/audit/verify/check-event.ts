@@ -32,9 +32,13 @@ export interface TrimMember {
 }
 
 export type EventCheck =
-  /** `differs`: how the stored text is not what pgveil wrote. */
-  | { readonly facts: EventFacts; readonly differs: 'changed' | 'reserialised' | undefined }
-  | { readonly facts: undefined; readonly message: string };
+  /** `differs`: how the stored text is not what pgveil wrote. `json`: the event parsed, its hash perhaps left out. */
+  | {
+      readonly facts: EventFacts;
+      readonly json: unknown;
+      readonly differs: 'changed' | 'reserialised' | undefined;
+    }
+  | { readonly facts: undefined; readonly json?: unknown; readonly message: string };
 
 type Tree = Record<string, unknown>;
 
@@ -54,13 +58,18 @@ export function checkEvent(bytes: Buffer): EventCheck {
   if (facts === undefined)
     return {
       facts,
+      json: event,
       message: 'the event lacks sequence, uid, instance, time, hash or prev, or one is of another type',
     };
   if (isCanonical(event, text))
-    return { facts, differs: isHashed(bytes, facts.hash) ? undefined : 'changed' };
+    return { facts, json: event, differs: isHashed(bytes, facts.hash) ? undefined : 'changed' };
   delete (event as { unmapped: Tree }).unmapped['hash'];
   const canonical = canonicalJson(event as Json);
-  return { facts, differs: digest('sha256', canonical) === facts.hash ? 'reserialised' : 'changed' };
+  return {
+    facts,
+    json: event,
+    differs: digest('sha256', canonical) === facts.hash ? 'reserialised' : 'changed',
+  };
 }
 
 /**

@@ -19,6 +19,8 @@ export interface VerifyOptions {
   readonly stream?: string | undefined;
   /** With keys: events behind the last checkpoint may span this long. */
   readonly unsignedLimitMs?: number;
+  /** Sees each item once, and of events the parsed JSON (undefined: it is none), so that nobody parses them again. */
+  readonly onItem?: ((item: StoredItem, json: unknown) => void) | undefined;
 }
 
 export const DEFAULT_UNSIGNED_LIMIT_MS = 3_600_000;
@@ -53,9 +55,10 @@ class Verifier {
   }
 
   add(item: StoredItem): void {
-    if (item.kind === 'event') this.#event(item.event);
-    else if (item.kind === 'unreadable') this.#findings.add('unreadable', item.place, item.message);
-    else this.#segment(item);
+    const json = item.kind === 'event' ? this.#event(item.event) : undefined;
+    if (item.kind === 'unreadable') this.#findings.add('unreadable', item.place, item.message);
+    else if (item.kind === 'segment') this.#segment(item);
+    this.#options.onItem?.(item, json);
   }
 
   finish(): VerifyResult {
@@ -79,28 +82,32 @@ class Verifier {
     };
   }
 
-  #event(event: StoredEvent): void {
+  /** Gives the parsed event. */
+  #event(event: StoredEvent): unknown {
     this.#events++;
     const { place, instance, sequence, uid } = event;
     const about = { chain: instance, sequence, uid };
-    const { facts, ...check } = checkEvent(event.bytes);
+    const check = checkEvent(event.bytes);
+    const { facts, json } = check;
     if (facts === undefined) {
-      this.#findings.add('unreadable', place, 'message' in check ? check.message : '', about);
-      return;
+      this.#findings.add('unreadable', place, check.message, about);
+      return json;
     }
-    if ('differs' in check && check.differs !== undefined) {
+    const { differs } = check;
+    if (differs !== undefined) {
       const problem =
-        check.differs === 'changed'
+        differs === 'changed'
           ? `event ${sequence} does not have the hash that it names`
           : `event ${sequence} is not in the form that was hashed (RFC 8785)`;
-      this.#findings.add(check.differs, place, problem, about);
+      this.#findings.add(differs, place, problem, about);
     }
-    const changed = 'differs' in check && check.differs === 'changed';
+    const changed = differs === 'changed';
     const differences = entryDifferences(event, facts);
     if (differences !== '' && !changed) this.#findings.add('entry-differs', place, differences, about);
     if (facts.trimmed !== undefined && !changed) this.#trims.add(facts.trimmed);
     // What an event says of its place counts only while its hash holds.
     this.#chain(changed ? instance : facts.instance).add(changed ? { ...facts, ...about } : facts, place);
+    return json;
   }
 
   #segment(segment: Segment): void {
