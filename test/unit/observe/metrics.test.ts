@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics, type MetricSources } from '../../../src/observe/metrics.js';
 
 const sources: MetricSources = {
-  audit: () => ({ events: 5, spoolBytes: 1024, lagSeconds: 1.5, redisUp: true }),
+  audit: () => ({ events: 5, spoolBytes: 1024, lagSeconds: 1.5, redisUp: true, redisLossy: false }),
   catalogAgeSeconds: () => 12,
   policyReviewsOverdue: () => 1,
   unlabelledColumns: () => 4,
 };
 
-/** SPEC 7's list: name and label names. */
+/** SPEC 7's list, and what docs/audit.md adds: name and label names. */
 const specified: readonly (readonly [string, readonly string[]])[] = [
   ['pgveil_statements_total', ['decision', 'role']],
   ['pgveil_statement_seconds', []],
@@ -27,6 +27,9 @@ const specified: readonly (readonly [string, readonly string[]])[] = [
   ['pgveil_audit_spool_bytes', []],
   ['pgveil_audit_lag_seconds', []],
   ['pgveil_audit_redis_up', []],
+  ['pgveil_audit_redis_lossy', []],
+  ['pgveil_audit_shipped_again_total', []],
+  ['pgveil_audit_subjects_unread_total', ['reason']],
   ['pgveil_audit_alerts_total', ['kind']],
   ['pgveil_policy_info', ['version']],
   ['pgveil_policy_reloads_total', ['result']],
@@ -56,6 +59,7 @@ function recordEverything(metrics: Metrics): void {
   metrics.policyReload('loaded');
   metrics.catalogRefresh('interval');
   metrics.alert('volume');
+  metrics.subjectsUnread('format');
 }
 
 /** Sample lines: name → the labels seen. */
