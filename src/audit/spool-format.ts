@@ -60,7 +60,10 @@ export function finishRecord(
   end: number,
   record: Omit<SpoolRecord, 'json'>,
 ): void {
-  bytes.writeUInt32LE(end - offset - HEADER_BYTES, offset + 4);
+  const bodyBytes = end - offset - HEADER_BYTES;
+  // What could not be read back would hide all that stands behind it.
+  if (bodyBytes > MAX_BODY_BYTES) throw new RangeError(`bug: a record of ${bodyBytes} bytes`);
+  bytes.writeUInt32LE(bodyBytes, offset + 4);
   bytes.writeUInt16LE(MAGIC, offset + 8);
   bytes.writeUInt8(record.kind, offset + 10);
   bytes.writeUInt8(record.uid.length, offset + 11);

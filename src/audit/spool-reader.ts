@@ -43,7 +43,8 @@ export class SpoolReader {
   ): ReadBatch {
     let { segment, offset } = from;
     const first = segments.find((number) => number >= segment);
-    if (first === undefined) return { records: [], next: from, damagedBytes: 0 };
+    // INVARIANT(spool-before-redis): a segment that is being written a second time is read once that is synced.
+    if (first === undefined || first > limit.segment) return { records: [], next: from, damagedBytes: 0 };
     if (first > segment) ({ segment, offset } = { segment: first, offset: 0 });
     const end = segment === limit.segment ? limit.offset : Number.MAX_SAFE_INTEGER;
     const { records, next, damagedBytes, atEnd } = this.#readSegment(segment, offset, end, maxRecords);

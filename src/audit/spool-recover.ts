@@ -6,6 +6,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHAIN_START } from './chain.js';
+import { wholeCopy } from './spool-copies.js';
+import { removeSegment, rewriteSegment } from './spool-files.js';
 import {
   decodeRecord,
   findRecord,
@@ -100,37 +102,48 @@ export function recoverSpool(directory: string): Recovered {
       damage: [],
     };
   }
-  removeSuperseded(directory, segments, last);
-  return replay(directory, segments, last, tornBytes);
+  const { newest, copied } = removeCopy(directory, segments, last);
+  return replay(directory, segments, newest, copied, tornBytes);
 }
 
-/** A process ended while it wrote the segment before the last one a second time: all of it stands in the last one. */
-function removeSuperseded(directory: string, segments: Map<number, number>, last: number): void {
+/**
+ * A process ended while it wrote the segment before the last one a second time. Goes on in the one that is whole; the
+ * other is removed.
+ */
+function removeCopy(
+  directory: string,
+  segments: Map<number, number>,
+  last: number,
+): { readonly newest: number; readonly copied: number | undefined } {
   const before = Math.max(...[...segments.keys()].filter((number) => number < last));
-  if (!Number.isFinite(before)) return;
-  const header = headerOf(directory, before);
-  if (header === undefined || JSON.stringify(header) !== JSON.stringify(headerOf(directory, last))) return;
-  const recordsOf = (number: number): string[] =>
-    scanSegment(readFileSync(join(directory, segmentName(number)))).records.map(
-      ({ kind, uid }) => `${kind} ${uid}`,
-    );
-  const again = new Set(recordsOf(last));
-  if (!recordsOf(before).every((record) => again.has(record))) return;
-  unlinkSync(join(directory, segmentName(before)));
-  segments.delete(before);
+  if (!Number.isFinite(before)) return { newest: last, copied: undefined };
+  const [first, second] = [before, last].map((number) => readFileSync(join(directory, segmentName(number))));
+  const whole = wholeCopy(first!, second!);
+  if (whole === 'alone') return { newest: last, copied: undefined };
+  // Each has what the other lacks, as after a power failure on a disk that fails: both stay, for a person to look at.
+  if (whole === 'neither') return { newest: last, copied: before };
+  const [newest, copy] = whole === 'second' ? [last, before] : [before, last];
+  // The copy may be all that the disk has.
+  rewriteSegment(directory, newest);
+  removeSegment(directory, copy);
+  segments.delete(copy);
+  return { newest, copied: undefined };
 }
 
 function replay(
   directory: string,
   segments: Map<number, number>,
   last: number,
+  copied: number | undefined,
   alreadyTorn: number,
 ): Recovered {
   const numbers = [...segments.keys()];
   const header = headerOf(directory, last);
   // Without a header (damaged) everything is read again; with one, from the oldest statement still open then.
-  const from = header === undefined ? numbers[0]! : Math.min(last, ...Object.values(header.open));
+  const from = header === undefined ? numbers[0]! : Math.min(copied ?? last, ...Object.values(header.open));
   const intents = new Map<string, OpenIntent>();
+  /** A copy may hold the intent and not the outcome. */
+  const closed = new Set<string>();
   const damage: { segment: number; offset: number; bytes: number }[] = [];
   let instance = header?.instance;
   let sequence = header?.sequence ?? 0;
@@ -145,13 +158,16 @@ function replay(
     for (const record of scan.records) {
       if (record.kind === recordKind.header) {
         const header = parseHeader(record.json);
-        ({ instance, sequence, prev } = header);
+        // The header of a copy stands behind the events of the first.
+        if (copied === undefined || segment !== last) ({ instance, sequence, prev } = header);
         if (header.void !== undefined) voids.set(header.void.segment, header.void.from);
       } else if (record.kind === recordKind.intent) {
-        intents.set(record.uid, { uid: record.uid, segment, time: record.time, json: record.json });
+        const { uid, time, json } = record;
+        if (!closed.has(uid)) intents.set(uid, { uid, segment, time, json });
       } else {
         intents.delete(record.uid);
-        if (record.kind === recordKind.event)
+        closed.add(record.uid);
+        if (record.kind === recordKind.event && (copied === undefined || record.sequence > sequence))
           ({ sequence, prev } = { sequence: record.sequence, prev: hashOf(record.json) });
       }
     }

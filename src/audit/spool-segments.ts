@@ -51,6 +51,8 @@ export class SegmentFiles {
   /** What the open segment begins with while it is not synced, as one that was started over. */
   #head: Buffer | undefined;
   #superseded: number | undefined;
+  /** What was safe before the open segment was started over, until that one is. */
+  #safe: SpoolPosition | undefined;
   readonly #memory = new BatchMemory();
   #unsynced: Unsynced[] = [];
 
@@ -79,12 +81,16 @@ export class SegmentFiles {
   }
 
   get durable(): SpoolPosition {
-    return { segment: this.#segment, offset: this.#synced };
+    return this.#safe ?? { segment: this.#segment, offset: this.#synced };
   }
 
   /** Of all segments. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get unsyncedBytes(): number {
+    return this.#unsynced.reduce((count, { batch }) => count + batch.bytes.length, 0);
   }
 
   get unsyncedRecords(): number {
@@ -185,6 +191,7 @@ export class SegmentFiles {
       offset += batch.bytes.length;
       return moved;
     });
+    this.#safe ??= { segment: this.#segment, offset: good };
     this.#adopt(made, number, head.length, offset);
     this.#synced = 0;
     this.#suspect = false;
@@ -192,9 +199,15 @@ export class SegmentFiles {
 
   /** The segment that was started over is synced: the one before it has nothing more to tell. */
   startedOver(): void {
-    if (this.#superseded !== undefined) this.delete(this.#superseded);
+    const copy = this.#superseded;
     this.#superseded = undefined;
+    this.#safe = undefined;
     this.#head = undefined;
+    try {
+      if (copy !== undefined) this.delete(copy);
+    } catch {
+      // A copy harms nobody (spool-copies.ts): it goes with the other old segments.
+    }
   }
 
   /** Throws while there is no room; leaves nothing. */
@@ -254,7 +267,8 @@ export class SegmentFiles {
       (number) => number !== this.#segment && !isFile(this.#options.directory, number),
     );
     for (const number of missing) this.#resize(number, undefined);
-    return missing;
+    // All of that one stands in the open segment.
+    return missing.filter((number) => number !== this.#superseded);
   }
 
   close(): void {

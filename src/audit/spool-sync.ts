@@ -91,8 +91,9 @@ export class SpoolSync {
       }
       this.#files.synced(upTo);
       settle(waiters, undefined);
-      // A write has failed meanwhile: the file stays as it is until the retry has written it again.
-      if (this.#failure !== undefined) return;
+      // A write has failed meanwhile: the file stays as it is until the retry has written it again. And the directory of
+      // a spool that was let go may be another's by now.
+      if (this.#failure !== undefined || this.#stopped) return;
       try {
         // Here and not only in flush: under steady load a sync is running whenever flush looks.
         this.#to.rotateWhenDue();

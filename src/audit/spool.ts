@@ -59,6 +59,8 @@ export class Spool {
   readonly #limits: SpoolLimits;
   readonly #retention: SpoolRetention;
   readonly #queue: SpoolQueue;
+  readonly #maxQueued: number;
+  readonly #maxQueuedBytes: number;
   readonly #housekeeping: NodeJS.Timeout;
   #full: Error | undefined;
   #sequence: number;
@@ -91,7 +93,9 @@ export class Spool {
       this.#lock.release();
       throw error;
     }
-    this.#queue = new SpoolQueue(this.#maxQueued, options.maxQueuedBytes ?? 128 * 1024 ** 2);
+    this.#maxQueued = options.maxQueued ?? 100_000;
+    this.#maxQueuedBytes = options.maxQueuedBytes ?? 128 * 1024 ** 2;
+    this.#queue = new SpoolQueue(this.#maxQueued, this.#maxQueuedBytes);
     const shipping = options.shipping ?? false;
     this.#retention = new SpoolRetention(this.#files, this.#limits, shipping, this.#openIntents);
     this.#sync = new SpoolSync({
@@ -158,10 +162,6 @@ export class Spool {
     return this.#files.bytesBehind(position);
   }
 
-  get #maxQueued(): number {
-    return this.#options.maxQueued ?? 100_000;
-  }
-
   /** True while the disk takes nothing and the memory for waiting entries is used up. */
   get full(): boolean {
     return this.#queue.full;
@@ -169,7 +169,8 @@ export class Spool {
 
   /** False: not taken, because nothing can be written and the memory for waiting entries is used up. */
   append(entry: AppendEntry): boolean {
-    if (this.#closed || this.full) return false;
+    // However many others wait: the outcomes of statements that have begun are as many as those.
+    if (this.#closed || (this.full && !this.#mayPassLimit(entry))) return false;
     const { failure } = this;
     // FAIL-CLOSED: an intent cannot be promised now; an outcome waits until it can be written.
     if (failure !== undefined && entry.content.kind === 'intent') return false;
@@ -244,8 +245,7 @@ export class Spool {
     this.#scheduled = 'no';
     if (this.#closed || this.#sync.failure !== undefined) return;
     // A disk that hangs in a sync fills neither the kernel's cache nor our memory: the queue grows to its bound instead.
-    if (this.#queue.length === 0 || (this.#sync.running && this.#files.unsyncedRecords >= this.#maxQueued))
-      return;
+    if (this.#queue.length === 0 || (this.#sync.running && this.#isMuchUnsynced())) return;
     const before = this.#head;
     let batch: readonly AppendEntry[] = [];
     try {
@@ -264,6 +264,11 @@ export class Spool {
       return;
     }
     this.#written(batch);
+  }
+
+  #isMuchUnsynced(): boolean {
+    const { unsyncedBytes, unsyncedRecords } = this.#files;
+    return unsyncedBytes >= this.#maxQueuedBytes || unsyncedRecords >= this.#maxQueued;
   }
 
   /** Those that somebody waits for. Intents stay no longer, as their statements are refused. */
@@ -302,7 +307,13 @@ export class Spool {
       this.#full = new Error(
         `audit spool "${this.directory}" has reached its limit of ${this.#limits.bytes} bytes ${why}: ${remedy} raise audit.spool_limits.bytes`,
       );
-      this.#roomTimer = setInterval(() => this.#lookForRoom(), LOOK_FOR_ROOM_MS).unref();
+      this.#roomTimer = setInterval(() => {
+        try {
+          this.#lookForRoom();
+        } catch {
+          // The disk does not answer; keepHouse tells it, less often.
+        }
+      }, LOOK_FOR_ROOM_MS).unref();
     } else {
       this.#full = undefined;
       clearInterval(this.#roomTimer);
@@ -405,7 +416,8 @@ export class Spool {
     } catch (cause) {
       // One entry that cannot be rendered must not stop all the others; whoever waits for it is refused.
       done?.(new Error('bug: audit event could not be built', { cause }));
-      this.#options.onLost?.(cause);
+      // The statement of such an intent is refused, and that has an event of its own.
+      if (content.kind === 'event') this.#options.onLost?.(cause);
       return false;
     }
   }

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { wholeCopy } from '../spool-copies.js';
 import { segmentName, segmentNumber } from '../spool-format.js';
 import { decodeSegment, voidOf, type DecodedSegment } from './decode-segment.js';
 import type { StoredItem } from './stored-event.js';
@@ -33,10 +34,21 @@ export async function* readSpool(
   let events = 0;
   let instance = '';
   let ahead = fetched(segments[0]);
-  for (const [index, segment] of segments.entries()) {
+  for (let index = 0; index < segments.length; index++) {
     signal?.throwIfAborted();
-    const bytes = found(root, await ahead);
+    let segment = segments[index]!;
+    let bytes = found(root, await ahead);
     ahead = fetched(segments[index + 1]);
+    const copy = segment.newest ? undefined : await ahead;
+    const whole = bytes && Buffer.isBuffer(copy) ? wholeCopy(bytes, copy) : 'alone';
+    if (Buffer.isBuffer(copy) && (whole === 'first' || whole === 'second')) {
+      // What a crash leaves in the middle of a second writing, and the next start removes: read once.
+      const { oldest } = segment;
+      const { newest } = segments[++index]!;
+      if (whole === 'second') bytes = copy;
+      segment = { ...(whole === 'second' ? segments[index]! : segment), oldest, newest };
+      ahead = fetched(segments[index + 1]);
+    }
     if (segment.oldest) instance = '';
     // Deleted since it was listed, once it had been shipped: the next header says where the chain goes on.
     if (bytes === undefined) continue;

@@ -1,10 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AuditUnavailableError, openAuditLog } from '../../../src/audit/log.js';
-import { recordKind, segmentName } from '../../../src/audit/spool-format.js';
+import { CHAIN_START } from '../../../src/audit/chain.js';
+import { readItems } from '../../../src/audit/read/read-events.js';
+import { SegmentFiles } from '../../../src/audit/spool-segments.js';
+import { SpoolReader } from '../../../src/audit/spool-reader.js';
+import { verifyEvents } from '../../../src/audit/verify/verify.js';
+import { decodeRecord, recordKind, segmentName } from '../../../src/audit/spool-format.js';
 import { listSegments, recoverSpool, scanSegment } from '../../../src/audit/spool-recover.js';
 import { loadCursor, saveCursor } from '../../../src/audit/spool-cursor.js';
 import { Spool, type SpoolOptions } from '../../../src/audit/spool.js';
@@ -38,6 +52,16 @@ const events = (directory: string): (AuditEvent & { unmapped: Record<string, unk
   records(directory)
     .filter(({ kind }) => kind === recordKind.event)
     .map(({ json }) => JSON.parse(json) as AuditEvent & { unmapped: Record<string, unknown> });
+
+function recordEnds(bytes: Buffer): number[] {
+  const ends: number[] = [];
+  for (let at = 0; at < bytes.length; ends.push(at)) {
+    const decoded = decodeRecord(bytes, at);
+    if (decoded.kind !== 'record') throw new Error('unexpected damage');
+    at = decoded.next;
+  }
+  return ends;
+}
 
 const small = { bytes: 20_000, segmentBytes: 4_000, keepShipped: 1 };
 
@@ -136,6 +160,51 @@ describe('INVARIANT(spool-keeps-unshipped): a spool at its limit', () => {
       expectChain(records(directory));
     }));
 
+  it('keeps the outcome of a statement that has begun, however many events wait', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory, { limits: small, shipping: true, maxQueued: 3 });
+      await put(spool, 'intent', 'begun');
+      while (spool.failure === undefined) await put(spool, 'event', 'other').catch(() => undefined);
+      while (!spool.full) await put(spool, 'event', 'other').catch(() => undefined);
+      await expect(put(spool, 'event', 'other')).rejects.toThrow();
+      await put(spool, 'event', 'begun');
+      spool.release();
+      expect(recoverSpool(directory).intents).toEqual([]);
+    }));
+
+  it('counts and tells what waits when pgveil stops while nothing can be written', () =>
+    inTemporaryDirectory(async (directory) => {
+      const told: string[] = [];
+      const log = await openAuditLog({
+        spoolDirectory: directory,
+        durability: 'relaxed',
+        version: '0',
+        limits: { segmentBytes: 1 },
+        onState: ({ message }) => told.push(message),
+      });
+      writeFileSync(join(directory, segmentName(2)), 'of somebody else');
+      for (let count = 0; count < 4; count++) void log.outcome(log.intent(statement()), statement(), success);
+      await expect.poll(() => log.state().spoolFailing).toBe(true);
+      void log.outcome(log.intent(statement()), statement(), success);
+      const { events: written } = log.state();
+      await expect(log.close()).rejects.toThrow(/cannot be written/);
+      expect(written + log.state().lost).toBe(5);
+      expect(told.at(-1)).toMatch(`${log.state().lost} audit events are lost: pgveil stops`);
+    }));
+
+  it('goes on when the disk does not answer while it looks for room', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory, { limits: small, shipping: true });
+      while (spool.failure === undefined) await put(spool, 'event', 'a').catch(() => undefined);
+      // stat(2) of such a link is an error (ELOOP), and it is no missing file.
+      const path = join(directory, segmentName(1));
+      rmSync(path);
+      symlinkSync(path, path);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect(spool.atLimit).toBe(true);
+      spool.release();
+    }));
+
   it('bounds what waits by its bytes too', () =>
     inTemporaryDirectory((directory) => {
       const spool = open(directory, { maxQueuedBytes: 10_000 });
@@ -231,6 +300,44 @@ describe('a start', () => {
       expectChain(records(directory));
     }));
 
+  it('with a segment that was being written a second time goes on in the whole one, and verify sees one chain', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory);
+      for (const uid of ['a', 'b', 'c']) await put(spool, 'event', uid);
+      spool.release();
+      const [one, two] = [1, 2].map((number) => join(directory, segmentName(number)));
+      const whole = readFileSync(one!);
+      const ends = recordEnds(whole);
+      const hole = (from: number, to: number): Buffer =>
+        Buffer.concat([whole.subarray(0, from), Buffer.alloc(to - from), whole.subarray(to)]);
+      const verdict = async () => {
+        const from = { kind: 'spool', directory } as const;
+        const { clean, events, duplicates } = await verifyEvents(readItems({ from }));
+        return { clean, events, duplicates };
+      };
+      const three = { clean: true, events: 3, duplicates: 0 };
+      for (const end of [...ends, ends[1]! + 40]) {
+        for (const [first, second] of [
+          [whole, whole.subarray(0, end)],
+          [whole.subarray(0, end), whole],
+        ]) {
+          writeFileSync(one!, first!);
+          writeFileSync(two!, second!);
+          // A torn end of the first is no end of the log.
+          expect(await verdict()).toEqual(three);
+          expect(recoverSpool(directory)).toMatchObject({ sequence: 3, tornBytes: 0, damage: [] });
+          expect(listSegments(directory).size).toBe(1);
+          expect(await verdict()).toEqual(three);
+          expectChain(records(directory));
+        }
+      }
+      // Each has what the other lacks: both stay, and no number is given twice.
+      writeFileSync(one!, whole.subarray(0, ends[2]));
+      writeFileSync(two!, hole(ends[0]!, ends[1]!));
+      expect(recoverSpool(directory)).toMatchObject({ sequence: 3 });
+      expect(listSegments(directory).size).toBe(2);
+    }));
+
   it('leaves no file for each restart, and never writes into a file that is there', () =>
     inTemporaryDirectory(async (directory) => {
       for (let start = 0; start < 3; start++) open(directory).release();
@@ -264,6 +371,66 @@ describe('a start', () => {
   );
 });
 
+describe('INVARIANT(spool-before-redis): a segment that is written a second time', () => {
+  it('shows readers what was safe before, and no more until it is synced', () =>
+    inTemporaryDirectory((directory) => {
+      const header = { instance: 'i', sequence: 0, prev: CHAIN_START, open: {} };
+      const files = new SegmentFiles(
+        { directory, segmentBytes: 1e6, segmentAgeMs: 1e6 },
+        recoverSpool(directory),
+      );
+      files.rotate(header);
+      const write = (uid: string): void => {
+        const batch = files.batch();
+        batch.addEvent(uid, 1, draft(uid)(), 1, CHAIN_START);
+        files.write(batch, header);
+      };
+      const reader = new SpoolReader(directory);
+      const seen = (): string[] => {
+        const uids: string[] = [];
+        for (let at = { segment: 0, offset: 0 }; ;) {
+          const { records, next } = reader.read(at, files.durable, files.numbers(), 9);
+          uids.push(...records.filter(({ kind }) => kind === recordKind.event).map(({ uid }) => uid));
+          if (next.segment === at.segment && next.offset === at.offset) return uids;
+          at = next;
+        }
+      };
+      write('safe');
+      files.synced(files.written);
+      write('unsafe');
+      for (let attempt = 0; attempt < 2; attempt++) {
+        files.distrust();
+        files.startOver(header);
+        expect(seen()).toEqual(['safe']);
+      }
+      // The first one cannot be removed, and that stops nothing.
+      rmSync(join(directory, segmentName(1)));
+      mkdirSync(join(directory, segmentName(1)));
+      expect(files.forgetMissing()).toEqual([]);
+      files.synced(files.written);
+      files.startedOver();
+      rmSync(join(directory, segmentName(1)), { recursive: true });
+      expect(files.forgetMissing()).toEqual([1]);
+      expect(seen()).toEqual(['safe', 'unsafe']);
+      reader.close();
+      files.close();
+    }));
+});
+
+describe('a spool that was let go', () => {
+  it('makes no segment and no lock at the end of a sync that was still running', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = open(directory, { limits: { segmentBytes: 1 } });
+      const synced = put(spool, 'event', 'a');
+      spool.flush();
+      const { segment } = spool.durable;
+      spool.release();
+      await synced;
+      expect(Math.max(...listSegments(directory).keys())).toBe(segment);
+      expect(existsSync(join(directory, 'lock'))).toBe(false);
+    }));
+});
+
 describe('INVARIANT(one-writer): processes that race for a stale lock', () => {
   it('never have one directory together', () =>
     inTemporaryDirectory(async (directory) => {
@@ -291,7 +458,7 @@ describe('INVARIANT(one-writer): processes that race for a stale lock', () => {
       );
       const said = children.map(() => '');
       children.forEach((child, index) =>
-        child.stdout.on('data', (data: Buffer) => (said[index] += data.toString())),
+        child.stdout.on('data', (data: Buffer) => (said[index] = `${said[index] ?? ''}${data.toString()}`)),
       );
       await expect.poll(() => said.every((text) => text.includes('up')), { timeout: 15_000 }).toBe(true);
       for (const child of children) child.stdin.write(`${Date.now() + 50}\n`);

@@ -275,6 +275,13 @@ describe('the spool', () => {
 });
 
 describe('a record', () => {
+  it('is never written larger than it could be read back', () => {
+    const json = 'x'.repeat(64 * 1024 * 1024 + 1);
+    expect(() => encodeRecord({ kind: recordKind.event, uid: '', sequence: 1, time: 1, json })).toThrow(
+      RangeError,
+    );
+  });
+
   it('is the same after encode and decode, and short at every cut', () => {
     const record: SpoolRecord = {
       kind: recordKind.event,
