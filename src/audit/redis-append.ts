@@ -42,7 +42,7 @@ end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return 1`;
 
-const WAIT_MS = 2_000;
+const WAIT_MS = 500;
 const LOOK_BACK_PAGES = 20;
 
 export class StreamAppender {

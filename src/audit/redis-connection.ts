@@ -44,7 +44,11 @@ export function connectRedis(target: RedisTarget, options: RedisClientOptions = 
       sentinels: details.sentinels.map(hostAndPort),
       name: details.name ?? '',
       sentinelRetryStrategy: backoff,
-      failoverDetector: true,
+      // One that is connected to and says nothing must not keep the others from being asked.
+      sentinelCommandTimeout: 5_000,
+      // It ends the client for good when it hears of a failover while that connects (tried, ioredis 6.0.0). A Sentinel
+      // closes the connections of a server that it has demoted, and a replica refuses writes.
+      failoverDetector: false,
       ...(details.tls === undefined ? {} : { tls: tlsOptions(details.tls), enableTLSForSentinelMode: true }),
       ...(own.username === undefined ? {} : { sentinelUsername: own.username }),
       ...(own.password === undefined ? {} : { sentinelPassword: own.password }),

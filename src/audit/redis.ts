@@ -92,7 +92,11 @@ export class Shipper {
       this.#aligned = false;
       this.#setUp(false);
     });
-    this.redis.connect().catch(() => undefined);
+    // Whatever makes the client give up: the spool is not to grow until somebody restarts pgveil.
+    this.redis.on('end', () => {
+      if (!this.#stopping) setTimeout(() => this.#connect(), IDLE_MS).unref();
+    });
+    this.#connect();
     this.#running = this.#run();
   }
 
@@ -150,6 +154,10 @@ export class Shipper {
     await this.#running;
     this.#saveCursor();
     this.#reader.close();
+  }
+
+  #connect(): void {
+    if (!this.#stopping) this.redis.connect().catch(() => undefined);
   }
 
   async #run(): Promise<void> {

@@ -31,7 +31,8 @@ export async function startSentinel(
     `requirepass ${password}`,
     `sentinel monitor audit 127.0.0.1 ${master.port} 1`,
     ...(master.password === undefined ? [] : [`sentinel auth-pass audit ${master.password}`]),
-    'sentinel down-after-milliseconds audit 300',
+    // Less, and a busy machine has it fail over from servers that live, back and forth.
+    'sentinel down-after-milliseconds audit 2000',
     'sentinel failover-timeout audit 3000',
   ];
   await writeFile(config, `${lines.join('\n')}\n`);

@@ -14,6 +14,8 @@ import {
   type AuditLogOptions,
   type AuditStateChange,
 } from '../../../src/audit/log.js';
+import { Shipper } from '../../../src/audit/redis.js';
+import { Spool } from '../../../src/audit/spool.js';
 import type { RedisTarget } from '../../../src/audit/redis-target.js';
 import { judge } from '../../../src/audit/redis-settings.js';
 import { recordKind } from '../../../src/audit/spool-format.js';
@@ -34,7 +36,8 @@ let redis: RedisServer;
 let admin: Redis;
 
 beforeAll(async () => {
-  redis = await startRedis({ appendonly: true });
+  // A master waits 5 s for more replicas before it sends its data.
+  redis = await startRedis({ appendonly: true, settings: { 'repl-diskless-sync-delay': '0' } });
   admin = new Redis(redis.url);
 });
 afterAll(async () => {
@@ -207,6 +210,27 @@ describe('what Redis had acknowledged and lost is shipped again from the spool',
     40_000,
   );
 
+  it('a client that has ended itself is begun again', () =>
+    inTemporaryDirectory(async (directory) => {
+      const spool = new Spool({ directory, instance: undefined, shipping: true });
+      const ignore = (): void => undefined;
+      const shipper = new Shipper({
+        target: redis.url,
+        stream: 'ended',
+        spool,
+        onState: ignore,
+        onProblem: ignore,
+        onVerdict: ignore,
+      });
+      await expect.poll(() => shipper.up).toBe(true);
+      // ioredis's failover detector did this while the client was connecting.
+      shipper.redis.disconnect();
+      await expect.poll(() => shipper.up).toBe(false);
+      await expect.poll(() => shipper.up, { timeout: 5_000 }).toBe(true);
+      await shipper.close(0);
+      spool.release();
+    }));
+
   it('an answer that was lost brings nothing twice', () =>
     inTemporaryDirectory(async (directory) => {
       let lost = 0;
@@ -242,6 +266,7 @@ describe('what Redis had acknowledged and lost is shipped again from the spool',
         .poll(() => readdirSync(directory).filter((name) => name.endsWith('.seg')).length)
         .toBeLessThan(5);
       await admin.del('neither');
+      record(first.log, 1);
       await expect
         .poll(() => first.said(/are neither in Redis nor in the spool/), { timeout: 10_000 })
         .toBe(1);

@@ -122,7 +122,7 @@ describe('TLS', () => {
     expect(await attempt(encrypted(other))).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
     expect(await attempt(encrypted({ ...other, verify: 'ca' }))).toBe('connected');
     expect(await attempt(encrypted({ ...own, verify: 'none' }))).toBe('connected');
-    expect(await attempt(`rediss://127.0.0.1:${server.port}`)).not.toBe('connected');
+    expect(await attempt(`redis://127.0.0.1:${tlsPort}`)).not.toBe('connected');
     expect(await attempt(encrypted({ ca: ca.files.cert }))).not.toBe('connected');
   });
 });
