@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { hash as digest } from 'node:crypto';
 import { canonicalJson, type Json } from '../canonical.js';
+import { isSurelyCanonical } from './canonical-scan.js';
 
 export interface EventFacts {
   readonly sequence: number;
@@ -61,15 +62,29 @@ export function checkEvent(bytes: Buffer): EventCheck {
       json: event,
       message: 'the event lacks sequence, uid, instance, time, hash or prev, or one is of another type',
     };
-  if (isCanonical(event, text))
-    return { facts, json: event, differs: isHashed(bytes, facts.hash) ? undefined : 'changed' };
+  try {
+    return { facts, json: event, differs: difference(bytes, text, event, facts.hash) };
+  } catch (error) {
+    // The stack is too small for what somebody has nested to stop the verification.
+    if (!(error instanceof RangeError)) throw error;
+    return {
+      facts: undefined,
+      json: event,
+      message: 'the event is nested deeper than any that pgveil writes',
+    };
+  }
+}
+
+function difference(
+  bytes: Buffer,
+  text: string,
+  event: unknown,
+  hash: string,
+): 'changed' | 'reserialised' | undefined {
+  if (isSurelyCanonical(bytes) || isCanonical(event, text))
+    return isHashed(bytes, hash) ? undefined : 'changed';
   delete (event as { unmapped: Tree }).unmapped['hash'];
-  const canonical = canonicalJson(event as Json);
-  return {
-    facts,
-    json: event,
-    differs: digest('sha256', canonical) === facts.hash ? 'reserialised' : 'changed',
-  };
+  return digest('sha256', canonicalJson(event as Json)) === hash ? 'reserialised' : 'changed';
 }
 
 /**
