@@ -10,6 +10,8 @@ import { isOutside } from './zone-clock.js';
 const HISTORY_MS = 14 * 24 * 3_600_000;
 /** Two weeks of hours. With shorter windows the past is that of the last so many in which there was anything. */
 const MAX_WINDOWS = 336;
+/** Fewer are no past: one large window would make the next one look usual. */
+const LEAST_WINDOWS = 5;
 
 /** What survives a restart. */
 export interface SavedAccount {
@@ -145,9 +147,10 @@ export class Account {
       case 'volume': {
         if (count < rule.atLeast) return undefined;
         this.expire(window);
-        const median = medianOf(this.past.map(([, rows]) => rows));
+        const known = this.past.length >= LEAST_WINDOWS ? this.past.map(([, rows]) => rows) : [];
+        const median = medianOf(known);
         const threshold = Math.max(rule.atLeast, Math.ceil(rule.times * median));
-        return count < threshold ? undefined : { threshold, usual: { median, windows: this.past.length } };
+        return count < threshold ? undefined : { threshold, usual: { median, windows: known.length } };
       }
       case 'hours':
         return { threshold: 0 };

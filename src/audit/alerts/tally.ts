@@ -16,6 +16,8 @@ const MAX_NAME_CHARS = 128;
 
 /** Their statement has been counted where it began, or is counted where it runs. */
 const NO_LOOKUP: ReadonlySet<string> = new Set(['FETCH', 'MOVE', 'PREPARE']);
+/** Their rows are nobody's: a count of rows, and a plan's lines. */
+const NO_PEOPLE: ReadonlySet<string> = new Set(['MOVE', 'EXPLAIN']);
 /** What pgveil could not decide is no probe, however often somebody tries. */
 const NO_PROBE: ReadonlySet<string> = new Set(['audit-unavailable', 'catalog-stale', 'server-session']);
 /** insufficient_privilege, from pgveil and from the server alike. */
@@ -73,8 +75,11 @@ export class AlertTally {
       const minute = Math.floor((now - outcome.durationMs) / MINUTE_MS);
       counts.minutes.set(minute, (counts.minutes.get(minute) ?? 0) + 1);
     }
-    if (asked.subjects > 0 && outcome.subjects !== undefined)
-      this.addSubjects(counts, outcome, asked.subjects);
+    if (asked.subjects === 0 || facts === undefined) return;
+    if (outcome.subjects !== undefined) this.addSubjects(counts, outcome, asked.subjects);
+    // Whose rows they are nobody has written down. Whoever leaves out the key would else be counted as nothing.
+    else if (facts.subjectTables?.length && facts.silent !== true && !NO_PEOPLE.has(record.command))
+      counts.moreSubjects += outcome.rows;
   }
 
   /** Hands over what was counted, and begins anew. */

@@ -16,7 +16,11 @@ const hour = (n: number): string => String(n % 24).padStart(2, '0');
 const policy = `${crmPolicy
   .replace(
     '{ user: crm_support, role: support, purpose: support }',
-    '{ user: crm_support, may: [support], claims: settings }',
+    '{ user: crm_support, may: [support, desk], claims: settings }',
+  )
+  .replace(
+    '\nsessions:',
+    '\n  desk: { purposes: [support], masks: { identity.name: clear, "*": redact } }\nsessions:',
   )
   .replace(
     'contact.email: email_partial, contact.phone: last4',
@@ -27,7 +31,7 @@ alerts:
   together: { kind: volume, window: 24h, at_least: ${3 * ROWS}, times: 10, per: login, roles: [support] }
   probing: { kind: refusals, window: 24h, over: 2 }
   guessing: { kind: equality_lookups, window: 24h, over: 4 }
-  many: { kind: subjects, window: 24h, over: 4, roles: [support] }
+  many: { kind: subjects, window: 24h, over: 20, roles: [desk] }
   night: { kind: hours, roles: [marketing], outside: "Mon-Sun ${hour(soon)}:00-${hour(soon + 1)}:00 UTC", severity: critical }
 `;
 
@@ -51,7 +55,15 @@ let proxy: Proxy;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pgveil-alerts-'));
   writeFileSync(join(folder, 'p.yaml'), policy);
-  proxy = await startProxy(18, { policies: folder, flags: () => ({ 'audit.spool': join(folder, 'audit') }) });
+  proxy = await startProxy(18, {
+    policies: folder,
+    flags: () => ({ 'audit.spool': join(folder, 'audit') }),
+    setup: async (db) => {
+      await db.query(
+        "INSERT INTO customers (id, first_name, last_name) SELECT 100 + g, 'A', 'B' FROM generate_series(1, 30) g",
+      );
+    },
+  });
 });
 afterAll(async () => {
   await proxy.stop();
@@ -75,9 +87,9 @@ async function alertsOf(name: string, count: number): Promise<readonly string[]>
   }
 }
 
-async function acting(name: string, options: pg.ClientConfig = {}): Promise<pg.Client> {
+async function acting(name: string, options: pg.ClientConfig = {}, role = 'support'): Promise<pg.Client> {
   const client = await proxy.connect('crm_support', options);
-  await client.query('SET pgveil.role = support');
+  await client.query(`SET pgveil.role = ${role}`);
   await client.query('SET pgveil.purpose = support');
   await client.query(`SET pgveil.actor = '{"name": "${name}"}'`);
   return client;
@@ -206,6 +218,35 @@ describe.concurrent('probing is counted', () => {
   });
 });
 
+describe.concurrent('data subjects are counted by the keys in the rows', () => {
+  it.each<[string, readonly string[]]>([
+    ['in one result', ['SELECT * FROM customers WHERE id > 100']],
+    [
+      'once, however often and in whatever form they come, and the one too many',
+      [
+        'SELECT id FROM customers WHERE id BETWEEN 101 AND 120',
+        'SELECT id::int8 AS who, first_name FROM customers WHERE id BETWEEN 101 AND 120',
+        'COPY (SELECT id FROM customers WHERE id BETWEEN 111 AND 120) TO STDOUT',
+        'SELECT id::text FROM customers WHERE id = 121',
+      ],
+    ],
+    ['by rows, where somebody leaves out the key', ['SELECT first_name FROM customers WHERE id > 109']],
+    [
+      'by rows, where the key is hidden in something else',
+      ['SELECT (id + 0), first_name FROM customers WHERE id > 109'],
+    ],
+  ])('%s', async (name, statements) => {
+    const client = await acting(name, {}, 'desk');
+    for (const sql of statements.slice(0, -1)) await client.query(sql);
+    if (statements.length > 1) {
+      await sleep(1_200);
+      expect(await alertsOf(name, 0)).toEqual([]);
+    }
+    await client.query(statements.at(-1)!);
+    expect(await alertsOf(name, 1)).toEqual(['many:21']);
+  });
+});
+
 describe('rows are counted', () => {
   it('of an exempt session too', async () => {
     const admin = await proxy.connect('crm_admin');
@@ -258,7 +299,7 @@ describe('who is told', () => {
     const name = 'again';
     await (await acting(name)).query(many(ROWS));
     expect(await alertsOf(name, 1)).toEqual([`bulk:${ROWS}`]);
-    writeFileSync(join(folder, 'p.yaml'), policy.replace('over: 4, roles', 'over: 5, roles'));
+    writeFileSync(join(folder, 'p.yaml'), policy.replace('over: 20, roles', 'over: 21, roles'));
     expect(await proxy.app.reload()).toEqual([]);
     await (await acting(name)).query(many(ROWS));
     await sleep(1_500);

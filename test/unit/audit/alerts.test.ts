@@ -153,6 +153,18 @@ describe('one alert for each rule, actor and window', () => {
       ],
     ],
     [
+      'volume: until there is a past of five windows at_least counts, so that a first theft does not hide the next',
+      volume,
+      [
+        [monday, { rows: 5_000 }, ['bulk:5000>100']],
+        [monday + HOUR, { rows: 5_000 }, ['bulk:5000>100']],
+        [monday + 4 * HOUR, { rows: 90 }, []],
+        [monday + 5 * HOUR, { rows: 90 }, []],
+        [monday + 6 * HOUR, { rows: 100 }, ['bulk:100>100']],
+        [monday + 7 * HOUR, { rows: 100 }, []],
+      ],
+    ],
+    [
       'hours: any access outside them, once an hour',
       'night: { kind: hours, roles: [support], outside: "Mon-Fri 07:00-19:00 Europe/Berlin" }',
       [
@@ -424,6 +436,37 @@ describe('what a statement counts as', () => {
       {},
       { subjects: { hmacs: ['aaaaaaaaXX', 'bbbbbbbbYY'], truncated: false } },
       { subjects: ['aaaaaaaa', 'bbbbbbbb'], moreSubjects: 0 },
+    ],
+    [
+      'its rows as subjects, where no key stands in them',
+      {},
+      { rows: 9, status: 'failure', sqlstate: '57014' },
+      { moreSubjects: 9 },
+    ],
+    [
+      'no subjects, where it reaches no table of theirs',
+      { facts: { ...facts, subjectTables: [] } },
+      {},
+      { rows: 3, moreSubjects: 0 },
+    ],
+    [
+      'no subjects, where it writes and shows nothing',
+      { facts: { ...facts, silent: true } },
+      {},
+      { rows: 3, moreSubjects: 0 },
+    ],
+    [
+      'no subjects, where it counts rows without showing them',
+      { command: 'MOVE' },
+      {},
+      { rows: 3, moreSubjects: 0 },
+    ],
+    ['no subjects, where it shows a plan', { command: 'EXPLAIN' }, {}, { rows: 3, moreSubjects: 0 }],
+    [
+      'no subjects, where it is of an exempt session, which nobody reads',
+      { session: exempt, facts: undefined },
+      {},
+      { rows: 3, moreSubjects: 0 },
     ],
     [
       'its further rows as subjects, where the list is not whole',
