@@ -15,7 +15,7 @@ export const registerTest: Register = (program, io, done) => {
   program
     .command('test')
     .description(
-      'run policy tests (*.test.yaml) against the database of catalog.url; nothing stays behind in it',
+      'run policy tests (*.test.yaml) against the database of catalog.url; nothing stays behind in it, and tests of alert rules need none',
     )
     .argument('[path...]', 'test files, or folders that hold some; the policy folder when absent')
     .addOption(configOption())
@@ -34,21 +34,28 @@ async function test(io: Io, paths: readonly string[], options: Options): Promise
   const config = await loadCommandConfig(options.config);
   const { findTestFiles, readTests } = await import('../policy-test/load.js');
   const files = findTestFiles(paths.length === 0 ? [config.policies] : paths);
-  const { tests, problems } = readTests(files);
+  const { tests, alertTests, problems } = readTests(files);
   if (problems.length > 0) throw new ProblemsFailure(problems);
-  if (tests.length === 0) {
+  if (tests.length + alertTests.length === 0) {
     throw new CommandFailure(EXIT.usage, 'there are no policy tests here', {
       fix: 'name a *.test.yaml file, or a folder that holds some',
     });
   }
+  const { alertTestProblems, runAlertTests } = await import('../policy-test/run-alerts.js');
   const { runTests } = await import('../policy-test/run.js');
   const { openWorkshop } = await import('../workshop.js');
   const workshop = await openWorkshop(config);
   try {
-    const bench = await workshop.testBench();
-    const results = await runTests(tests, bench, (result) => {
+    const { content, alerts } = workshop.set;
+    const misfits = alertTestProblems(alertTests, content);
+    if (misfits.length > 0) throw new ProblemsFailure(misfits);
+    const report = (result: CaseResult): void => {
       if (options.format === 'text') io.out(resultLine(result, io));
-    });
+    };
+    const results = [
+      ...runAlertTests(alertTests, alerts, report),
+      ...(tests.length === 0 ? [] : await runTests(tests, await workshop.testBench(), report)),
+    ];
     if (options.format === 'junit') io.out(junitXml(results));
     if (options.format === 'json') io.out(`${JSON.stringify(resultsAsJson(results), null, 2)}\n`);
     const failed = results.filter((result) => result.findings.length > 0).length;
@@ -63,7 +70,7 @@ function resultLine(result: CaseResult, io: Io): string {
   const { green, red, dim } = io.colours;
   if (result.findings.length === 0) return `${green('ok')}    ${result.name}\n`;
   const details = result.findings.map((finding) => `      ${finding}\n`).join('');
-  return `${red('FAIL')}  ${result.name} ${dim(`(${shortPath(result.file)})`)}\n${details}`;
+  return `${red('FAIL')}  ${result.name} ${dim(`(${shortPath(result.file)}:${result.line})`)}\n${details}`;
 }
 
 function summary(total: number, failed: number, io: Io): string {
@@ -77,6 +84,7 @@ function resultsAsJson(results: readonly CaseResult[]): unknown {
     failed: results.filter((result) => result.findings.length > 0).length,
     tests: results.map((result) => ({
       file: shortPath(result.file),
+      line: result.line,
       name: result.name,
       passed: result.findings.length === 0,
       findings: result.findings,

@@ -2,6 +2,8 @@
 
 export interface CaseResult {
   readonly file: string;
+  /** Where the test begins. */
+  readonly line: number;
   readonly name: string;
   readonly durationMs: number;
   /** Empty: passed. */

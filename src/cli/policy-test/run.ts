@@ -71,6 +71,7 @@ async function runOne(
   const found = await findingsOf(test, bench, context, searchPath);
   return {
     file: test.file,
+    line: test.place.line,
     name: test.name,
     durationMs: performance.now() - started,
     findings: found,

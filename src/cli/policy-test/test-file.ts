@@ -1,5 +1,6 @@
 /** The shape of a `*.test.yaml` file (SPEC 4). Owns its schema; runs nothing. */
 import { z } from 'zod';
+import { alertTest } from './alert-cases.js';
 
 const attribute = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -39,7 +40,15 @@ const policyTest = z.strictObject({
   expect: expectation,
 });
 
-export const testFileSchema = z.strictObject({ tests: z.array(policyTest).min(1) });
+export const testFileSchema = z
+  .strictObject({
+    tests: z.array(policyTest).min(1, 'lists no test; list at least one').optional(),
+    alerts: z.array(alertTest).min(1, 'lists no test; list at least one').optional(),
+  })
+  .refine(
+    ({ tests, alerts }) => tests !== undefined || alerts !== undefined,
+    'holds no test; add tests: of statements, or alerts: of alert rules',
+  );
 
 export type PolicyTest = z.infer<typeof policyTest>;
 export type Expectation = z.infer<typeof expectation>;

@@ -307,13 +307,13 @@ describe('policy tests', () => {
     const text = await pgveil(['test', 'wrong.test.yaml']);
     expect(text.code).toBe(1);
     expect(text.stdout).toContain(
-      'FAIL  wrong rows (wrong.test.yaml)\n      row 3: expected [9], got ["3"]\n',
+      'FAIL  wrong rows (wrong.test.yaml:2)\n      row 3: expected [9], got ["3"]\n',
     );
     expect(text.stdout).toContain('expected error 42501, got a result of 1 rows');
     expect(text.stdout).toContain('the policy has no role "sales"');
     expect(text.stdout).toContain('remove the transaction control');
     const json = await pgveil(['test', 'wrong.test.yaml', '--format', 'json']);
-    expect(JSON.parse(json.stdout)).toMatchObject({ passed: 0, failed: 4 });
+    expect(JSON.parse(json.stdout)).toMatchObject({ passed: 0, failed: 4, tests: [{ line: 2 }, {}, {}, {}] });
     const junit = await pgveil(['test', 'wrong.test.yaml', '--format', 'junit']);
     expect(junit.stdout).toMatch(/^<\?xml[^]*<testsuites tests="4" failures="4"/);
   });
@@ -326,5 +326,28 @@ describe('policy tests', () => {
     const result = await pgveil(['test', 'broken.test.yaml']);
     expect(result.code).toBe(78);
     expect(result.stderr).toMatch(/^broken\.test\.yaml:4:5: error: unknown key "sqll"/m);
+  });
+
+  it('of alert rules need no database, and say which alert is missing and which nobody expected', async () => {
+    const nowhere = { PGVEIL_CATALOG_URL: 'postgres://nobody@127.0.0.1:1/crm' };
+    folder.write('policies/alerts.yaml', readFileSync('docs/alerts.example.yaml', 'utf8'));
+    folder.write(
+      'alerts.test.yaml',
+      `alerts:
+  - { name: fine, as: { role: support }, accesses: [{ at: 2026-03-02T10:00, rows: 1 }], expect: [] }
+  - name: wrong
+    as: { role: support, actor: { name: ann } }
+    accesses: [{ at: 2026-03-02T10:00, refused: 21 }]
+    expect: [bulk]
+`,
+    );
+    const result = await pgveil(['test', 'alerts.test.yaml'], nowhere);
+    expect(result).toMatchObject({ code: 1, stderr: '' });
+    expect(result.stdout).toBe(`ok    fine
+FAIL  wrong (alerts.test.yaml:3)
+      expected the alert "bulk", which did not come
+      not expected: alert "probing": 21 refused statements in 10 minutes, more than 20 (policy_test, support, ann; window from 2026-03-02T10:00:00.000Z)
+1 of 2 policy tests passed
+`);
   });
 });

@@ -51,8 +51,8 @@ describe('problems for people and tools', () => {
 describe('JUnit output', () => {
   it('escapes what XML would read as markup and replaces what XML forbids', () => {
     const xml = junitXml([
-      { file: 'a.test.yaml', name: 'x < "y" & z', durationMs: 12, findings: [] },
-      { file: 'a.test.yaml', name: 'bell', durationMs: 3, findings: ['row 1: \u0007<b>'] },
+      { file: 'a.test.yaml', line: 2, name: 'x < "y" & z', durationMs: 12, findings: [] },
+      { file: 'a.test.yaml', line: 7, name: 'bell', durationMs: 3, findings: ['row 1: \u0007<b>'] },
     ]);
     expect(xml).toContain('name="x &lt; &quot;y&quot; &amp; z" time="0.012"/>');
     expect(xml).toContain('<failure message="row 1: \ufffd&lt;b&gt;">');
