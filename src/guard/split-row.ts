@@ -43,6 +43,11 @@ export class SplitRow {
     return this.broken || this.keys.length < this.plan.outputs.length ? undefined : this.keys;
   }
 
+  /** The same of a row that does not end: as many as have come. */
+  soFar(): readonly (Buffer | null | undefined)[] {
+    return this.keys;
+  }
+
   private begin(): void {
     const { number } = this;
     this.number = 0;

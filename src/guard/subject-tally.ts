@@ -6,6 +6,7 @@ import type { CopyLayout, KeyKind, SubjectOutput, SubjectPlan } from '../enforce
 import { backendTypes } from '../wire/message-types.js';
 import type { RowField } from '../wire/messages/row-description.js';
 import { copyFields, isCopyFrame } from './copy-fields.js';
+import { MetKeys } from './met-keys.js';
 import { SplitRow } from './split-row.js';
 import { readsBinary, textOfBinary } from './subject-values.js';
 
@@ -32,8 +33,8 @@ const MAX_COPY_ROW_BYTES = 1024 * 1024;
 export class SubjectTally {
   private readonly plan: SubjectPlan;
   private readonly marks: SubjectMarks;
-  /** By output: fields that were met already, as bytes. */
-  private readonly met: readonly Set<string>[];
+  /** By output: fields that were met already. */
+  private readonly met: readonly MetKeys[];
   private readonly hmacs = new Set<string>();
   /** By output; 0 text, 1 binary. */
   private formats: readonly number[];
@@ -43,6 +44,8 @@ export class SubjectTally {
   private copied: Buffer[] = [];
   private copiedBytes = 0;
   private headerAwaited: boolean;
+  /** How many have begun. */
+  private rows = 0;
   /** No row needs to be looked at any more. */
   closed = false;
   unread: UnreadReason | undefined;
@@ -50,7 +53,7 @@ export class SubjectTally {
   constructor(plan: SubjectPlan, marks: SubjectMarks) {
     this.plan = plan;
     this.marks = marks;
-    this.met = plan.outputs.map(() => new Set());
+    this.met = plan.outputs.map(() => new MetKeys());
     this.formats = plan.outputs.map(() => 0);
     this.typeOids = plan.outputs.map(({ typeOid }) => typeOid);
     this.incomplete = !plan.complete;
@@ -81,17 +84,35 @@ export class SubjectTally {
   /** A row, or a piece of one, without the message's header. */
   row(type: number, chunk: Buffer, from: number, to: number, begins: boolean, ends: boolean): void {
     if (this.closed) return;
+    if (begins) this.rows++;
     if (type === backendTypes['copy-data']) this.copyRow(chunk, from, to, ends);
     else if (begins && ends) this.wholeRow(chunk, from, to);
     else this.pieceOfRow(chunk, from, to, begins, ends);
   }
 
-  /** Undefined: the result cannot be attributed. */
-  found(failed: boolean): SubjectsFound | undefined {
+  /**
+   * Undefined: the result cannot be attributed.
+   * @param rows - how many the statement has returned or counted, as far as it came
+   */
+  found(status: 'success' | 'failure' | 'refused' | 'interrupted', rows: number): SubjectsFound | undefined {
+    this.endPieces();
     if (this.unread !== undefined) return undefined;
-    // What failed may have told by failing, and what tells of others than its rows do names nobody.
-    if (this.hmacs.size === 0 && (failed || this.incomplete)) return undefined;
-    return { hmacs: [...this.hmacs], truncated: this.incomplete };
+    // MOVE counts rows without showing them, and what fails may do so over the row of somebody who was not shown.
+    const incomplete = this.incomplete || rows > this.rows || status === 'failure';
+    // What did not end, and what tells of others than its rows do, names nobody.
+    if (this.hmacs.size === 0 && (status !== 'success' || incomplete)) return undefined;
+    return { hmacs: [...this.hmacs], truncated: incomplete };
+  }
+
+  /** The connection ended inside a row: its beginning has been shown. */
+  private endPieces(): void {
+    const { split } = this;
+    if (this.copied.length > 0) this.incomplete = true;
+    if (split === undefined) return;
+    this.split = undefined;
+    const keys = split.soFar();
+    if (keys.length < this.plan.outputs.length) this.incomplete = true;
+    this.noteAll(keys);
   }
 
   private checkFormats(): void {
@@ -147,7 +168,8 @@ export class SubjectTally {
     if (ends && this.copiedBytes === 0) this.copyFrame(chunk.subarray(from, to));
     else {
       // A view of the read buffer does not outlive the call.
-      if (room > 0) this.copied.push(Buffer.from(chunk.subarray(from, Math.min(to, from + room))));
+      if (room > 0 && to > from)
+        this.copied.push(Buffer.from(chunk.subarray(from, Math.min(to, from + room))));
       this.copiedBytes += to - from;
       if (!ends) return;
       const whole = this.copiedBytes <= MAX_COPY_ROW_BYTES;
@@ -205,9 +227,8 @@ export class SubjectTally {
       this.incomplete = true;
       return;
     }
-    const bytes = chunk.toString('latin1', from, to);
     const met = this.met[index]!;
-    if (met.has(bytes)) return;
+    if (met.has(chunk, from, to)) return;
     const output: SubjectOutput = this.plan.outputs[index]!;
     const text =
       this.formats[index] === 0
@@ -223,7 +244,7 @@ export class SubjectTally {
       this.close();
       return;
     }
-    met.add(bytes);
+    met.add(chunk, from, to);
     this.hmacs.add(hmac);
   }
 

@@ -154,8 +154,9 @@ export class RunLedger {
     const { subjects } = run;
     if (subjects === undefined) return undefined;
     this.unwatch(run);
+    const found = subjects.found(status, run.rows);
     if (subjects.unread !== undefined) this.ports.observer.subjectsUnread?.(subjects.unread);
-    return subjects.found(status !== 'success');
+    return found;
   }
 
   /** The connection is gone: what was under way ends as interrupted. */

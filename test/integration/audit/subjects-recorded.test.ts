@@ -65,6 +65,7 @@ const attributed: readonly Case[] = [
     { text: '', binary: true },
   ],
   ['SELECT id FROM customers WHERE id < $1', ['1', '2'], { text: '', values: [3] }],
+  ['SELECT id, first_name FROM customers WHERE id < 3 GROUP BY id', ['1', '2']],
   ["SELECT repeat('x', 3000000) AS wide, id FROM customers WHERE id = 2", ['2']],
 ];
 
@@ -118,6 +119,15 @@ const unattributed: readonly Case[] = [
     'SELECT 1 AS id, first_name FROM customers WHERE id = 2 UNION ALL SELECT id, first_name FROM customers WHERE id = 0',
     'not attributable',
   ],
+  // In the third row it is 5, and no key.
+  [
+    'WITH RECURSIVE t(x, y, z, n) AS (SELECT id, id, 5, 1 FROM customers WHERE id = 1 UNION ALL SELECT y, z, z, n + 1 FROM t WHERE n < 3) SELECT x FROM t',
+    'not attributable',
+  ],
+  [
+    'SELECT id FROM (SELECT id FROM customers WHERE id = 1) c FULL JOIN (SELECT 77 AS id) o USING (id)',
+    'not attributable',
+  ],
   ['SELECT i.line FROM order_items i', 'not attributable'],
   ['DELETE FROM tickets WHERE id = 1 RETURNING new.customer_id, old.region', 'not attributable'],
   ["COPY (SELECT id FROM customers WHERE id = 2) TO STDOUT (NULL '2')", 'not attributable'],
@@ -150,6 +160,8 @@ beforeAll(async () => {
     ['declare', 'DECLARE c SCROLL CURSOR FOR SELECT first_name, id FROM customers ORDER BY id'],
     ['fetch', 'FETCH 2 FROM c'],
     ['back', 'FETCH BACKWARD 1 FROM c'],
+    ['scrolled', 'FETCH ABSOLUTE 3 FROM c'],
+    ['move', 'MOVE BACKWARD 2 FROM c'],
     ['declare-binary', 'DECLARE b BINARY CURSOR FOR SELECT id FROM customers ORDER BY id'],
     ['fetch-binary', 'FETCH 2 FROM b'],
     ['commit', 'COMMIT'],
@@ -208,6 +220,7 @@ describe('the subjects of a result', () => {
     ['declare', []],
     ['fetch', ['1', '2']],
     ['back', ['1']],
+    ['scrolled', ['3']],
     ['fetch-binary', ['1', '2']],
     ['execute', ['3']],
   ])('of %s are those of its own rows', (tag, keys) => {
@@ -227,6 +240,11 @@ describe('the subjects of a result', () => {
   it('are nobody where the statement failed, for failing tells of somebody', () => {
     expect(failures.get('failing')).toBeDefined();
     expect(byTag.get('failing')!['subjects']).toBeNull();
+  });
+
+  it('are not said to be nobody where MOVE tells how many rows there are', () => {
+    expect(failures.get('move')).toBeUndefined();
+    expect(byTag.get('move')!['subjects']).toBeNull();
   });
 
   it('are made with a key that its owner alone can read', () => {
