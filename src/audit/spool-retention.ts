@@ -53,19 +53,19 @@ export class SpoolRetention {
 
   /** False: the limit is reached, and nothing may go. */
   makeRoom(): boolean {
-    if (this.#files.bytes >= this.#limits.bytes && this.#shippedBelow !== undefined) {
+    if (this.#files.sizes.bytes >= this.#limits.bytes && this.#shippedBelow !== undefined) {
       for (const number of this.#deletable()) {
-        if (this.#files.bytes < this.#limits.bytes) break;
+        if (this.#files.sizes.bytes < this.#limits.bytes) break;
         this.#files.delete(number);
       }
     }
-    return this.#files.bytes < this.#limits.bytes;
+    return this.#files.sizes.bytes < this.#limits.bytes;
   }
 
   /** Closed, shipped where there is Redis, and without an open intent, as all before it; from the oldest on. */
   #deletable(): readonly number[] {
     let end = Math.min(this.#files.current, this.#shippedBelow ?? Infinity);
     for (const segment of this.#openIntents.values()) end = Math.min(end, segment);
-    return this.#files.numbers().filter((number) => number < end);
+    return this.#files.sizes.numbers().filter((number) => number < end);
   }
 }

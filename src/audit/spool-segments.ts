@@ -3,10 +3,12 @@
  * synced, kept so that they can be written again after a failed sync. Knows nothing of what a record means.
  */
 import { closeSync, fdatasyncSync, ftruncateSync } from 'node:fs';
-import { BatchMemory, type RecordBatch } from './spool-batch.js';
+import type { RecordBatch } from './spool-batch.js';
 import { encodeHeader, type SegmentHeader } from './spool-format.js';
 import type { Recovered } from './spool-recover.js';
 import type { SpoolPosition } from './spool-reader.js';
+import { SegmentSizes } from './spool-sizes.js';
+import { UnsyncedBatches, type ChainHead } from './spool-unsynced.js';
 import {
   createSegment,
   isFile,
@@ -16,15 +18,6 @@ import {
   syncDirectory,
   writeAll,
 } from './spool-files.js';
-
-/** The head of the chain before a batch. */
-export type ChainHead = Pick<SegmentHeader, 'sequence' | 'prev'>;
-
-interface Unsynced {
-  readonly before: ChainHead;
-  readonly offset: number;
-  readonly batch: RecordBatch;
-}
 
 export interface SegmentFilesOptions {
   readonly directory: string;
@@ -39,8 +32,8 @@ export class SegmentFiles {
   /** Intents whose statement was refused after they had been written; closed with the next good write. */
   readonly pendingCancels: string[] = [];
   readonly #options: SegmentFilesOptions;
-  readonly #sizes: Map<number, number>;
-  #bytes: number;
+  readonly sizes: SegmentSizes;
+  readonly unsynced = new UnsyncedBatches();
   #fd: number | undefined;
   #segment: number;
   #headerBytes = 0;
@@ -53,13 +46,10 @@ export class SegmentFiles {
   #superseded: number | undefined;
   /** What was safe before the open segment was started over, until that one is. */
   #safe: SpoolPosition | undefined;
-  readonly #memory = new BatchMemory();
-  #unsynced: Unsynced[] = [];
 
   constructor(options: SegmentFilesOptions, recovered: Recovered) {
     this.#options = options;
-    this.#sizes = new Map(recovered.segments);
-    this.#bytes = sum(this.#sizes.values());
+    this.sizes = new SegmentSizes(recovered.segments);
     this.#segment = recovered.last?.segment ?? 0;
   }
 
@@ -82,38 +72,6 @@ export class SegmentFiles {
 
   get durable(): SpoolPosition {
     return this.#safe ?? { segment: this.#segment, offset: this.#synced };
-  }
-
-  /** Of all segments. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get unsyncedBytes(): number {
-    return this.#unsynced.reduce((count, { batch }) => count + batch.bytes.length, 0);
-  }
-
-  get unsyncedRecords(): number {
-    return this.#unsynced.reduce((count, { batch }) => count + batch.records, 0);
-  }
-
-  /** Where the chain was at the last synced byte; undefined: nothing is unsynced. */
-  get syncedHead(): ChainHead | undefined {
-    return this.#unsynced[0]?.before;
-  }
-
-  numbers(): readonly number[] {
-    return [...this.#sizes.keys()];
-  }
-
-  bytesBehind(position: SpoolPosition | undefined): number {
-    if (position === undefined) return this.#bytes;
-    let behind = 0;
-    for (const [number, size] of this.#sizes) {
-      if (number > position.segment) behind += size;
-      else if (number === position.segment) behind += Math.max(0, size - position.offset);
-    }
-    return behind;
   }
 
   /** By size or by age. A clock that is set says nothing about how long a segment has been open. */
@@ -184,15 +142,10 @@ export class SegmentFiles {
     if (again) removeSegment(directory, number);
     else if (head.length === good) this.#superseded = this.#segment;
     this.#head = head;
-    const made = createSegment(directory, number, [head, ...this.#unsynced.map(({ batch }) => batch.bytes)]);
-    let offset = head.length;
-    this.#unsynced = this.#unsynced.map(({ before, batch }) => {
-      const moved = { before, batch, offset };
-      offset += batch.bytes.length;
-      return moved;
-    });
+    const made = createSegment(directory, number, [head, ...this.unsynced.chunks()]);
+    const written = this.unsynced.moveTo(head.length);
     this.#safe ??= { segment: this.#segment, offset: good };
-    this.#adopt(made, number, head.length, offset);
+    this.#adopt(made, number, head.length, written);
     this.#synced = 0;
     this.#suspect = false;
   }
@@ -219,11 +172,6 @@ export class SegmentFiles {
     }
   }
 
-  /** An empty batch, for `write`. */
-  batch(): RecordBatch {
-    return this.#memory.batch();
-  }
-
   /** All of the records or none of them. The batch is ours from now on. */
   write(batch: RecordBatch, before: ChainHead): void {
     const { bytes } = batch;
@@ -234,26 +182,21 @@ export class SegmentFiles {
       this.#cutBack();
       throw error;
     }
-    this.#unsynced.push({ before, offset: this.#written, batch });
+    this.unsynced.add(batch, before, this.#written);
     this.#written += bytes.length;
-    this.#resize(this.#segment, this.#written);
+    this.sizes.set(this.#segment, this.#written);
   }
 
   synced(upTo: number): void {
     this.#synced = Math.max(this.#synced, upTo);
-    // In the order of their offsets.
-    const behind = this.#unsynced.findIndex(
-      ({ offset, batch }) => offset + batch.bytes.length > this.#synced,
-    );
-    const done = this.#unsynced.splice(0, behind < 0 ? this.#unsynced.length : behind);
-    for (const { batch } of done) this.#memory.recycle(batch);
+    this.unsynced.synced(this.#synced);
   }
 
   /** A closed segment. */
   delete(number: number): void {
     if (number === this.#segment) throw new Error('bug: the open segment is never deleted');
     removeSegment(this.#options.directory, number);
-    this.#resize(number, undefined);
+    this.sizes.set(number, undefined);
   }
 
   /** How long ago a segment was last written. */
@@ -263,10 +206,10 @@ export class SegmentFiles {
 
   /** Closed segments that somebody else has removed count no longer; gives their numbers. */
   forgetMissing(): readonly number[] {
-    const missing = this.numbers().filter(
-      (number) => number !== this.#segment && !isFile(this.#options.directory, number),
-    );
-    for (const number of missing) this.#resize(number, undefined);
+    const missing = this.sizes
+      .numbers()
+      .filter((number) => number !== this.#segment && !isFile(this.#options.directory, number));
+    for (const number of missing) this.sizes.set(number, undefined);
     // All of that one stands in the open segment.
     return missing.filter((number) => number !== this.#superseded);
   }
@@ -283,7 +226,7 @@ export class SegmentFiles {
     this.#headerBytes = headerBytes;
     this.#startedAt = performance.now();
     this.#written = written;
-    this.#resize(number, written);
+    this.sizes.set(number, written);
   }
 
   #syncNow(fd: number): void {
@@ -302,21 +245,9 @@ export class SegmentFiles {
       // The disk that refused the write may refuse this too.
     }
   }
-
-  #resize(number: number, size: number | undefined): void {
-    this.#bytes += (size ?? 0) - (this.#sizes.get(number) ?? 0);
-    if (size === undefined) this.#sizes.delete(number);
-    else this.#sizes.set(number, size);
-  }
 }
 
 /** Each write and sync succeeds, into a file that has no name any more. */
 export function removedError(): Error {
   return new Error('the segment was removed or replaced while it was written');
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

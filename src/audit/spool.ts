@@ -1,6 +1,7 @@
 /**
  * The spool: the append-only log on disk that every event goes to first. Owns the order of events, their sequence and
- * hash chain, which intents are open, and when a write or a rotation is due. Knows nothing of sessions or of Redis.
+ * hash chain (spool-chain.ts), which intents are open, and when a write or a rotation is due. Knows nothing of sessions or
+ * of Redis.
  *
  * Appends of one turn of the event loop go out in one write(); those that ask for it wait for a shared fdatasync.
  * INVARIANT(spool-before-redis): readers see synced bytes only, so that nothing outside knows an event (or a sequence
@@ -8,71 +9,49 @@
  */
 import { mkdirSync } from 'node:fs';
 import { CHAIN_START } from './chain.js';
-import type { RecordBatch } from './spool-batch.js';
+import { SpoolChain } from './spool-chain.js';
 import type { AppendEntry } from './spool-entry.js';
 import { recordKind, type SegmentHeader } from './spool-format.js';
 import { rewriteSegment } from './spool-files.js';
-import { defaultSpoolLimits, type SpoolLimits } from './spool-limits.js';
+import { defaultSpoolLimits } from './spool-limits.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
+import type { SpoolOptions } from './spool-options.js';
 import { SpoolQueue } from './spool-queue.js';
 import type { SpoolPosition } from './spool-reader.js';
 import { recoverSpool, type Recovered } from './spool-recover.js';
 import { SpoolRetention } from './spool-retention.js';
-import { SegmentFiles, type ChainHead } from './spool-segments.js';
+import { SpoolRoom } from './spool-room.js';
+import { SegmentFiles } from './spool-segments.js';
 import { SpoolSync } from './spool-sync.js';
-
-export interface SpoolOptions {
-  readonly directory: string;
-  readonly instance: string | undefined;
-  readonly limits?: Partial<SpoolLimits>;
-  /** Events go to Redis from here. Absent: the spool alone is the log. */
-  readonly shipping?: boolean;
-  /** Entries waiting in memory while the disk takes nothing; what comes on top is refused. */
-  readonly maxQueued?: number;
-  /** The same, by what they hold. */
-  readonly maxQueuedBytes?: number;
-  /** Longest time a written byte stays unsynced. */
-  readonly syncAfterMs?: number;
-  /** Nothing can be written any more, because the disk fails or the limit is reached; or it can again. */
-  readonly onState?: (failure: Error | undefined) => void;
-  /** An entry could not be turned into bytes: a bug, and the event is lost. */
-  readonly onLost?: (cause: unknown) => void;
-  readonly onWarning?: (message: string) => void;
-  /** Synced bytes have grown. */
-  readonly onDurable?: () => void;
-}
 
 const RELAXED_DELAY_MS = 5;
 const BATCH_ENTRIES = 256;
 const LOOK_AGAIN_MS = 60_000;
-const LOOK_FOR_ROOM_MS = 500;
 
 export class Spool {
   readonly instance: string;
   readonly recovered: Recovered;
   readonly #options: SpoolOptions;
   readonly #lock: SpoolLock;
+  readonly #chain: SpoolChain;
   readonly #files: SegmentFiles;
   readonly #sync: SpoolSync;
   /** Statements under way: uid → segment of the intent. Those segments may not be deleted. */
   readonly #openIntents = new Map<string, number>();
-  readonly #limits: SpoolLimits;
   readonly #retention: SpoolRetention;
+  readonly #room: SpoolRoom;
   readonly #queue: SpoolQueue;
   readonly #maxQueued: number;
   readonly #maxQueuedBytes: number;
   readonly #housekeeping: NodeJS.Timeout;
-  #full: Error | undefined;
-  #sequence: number;
-  #prev: string;
   #closed = false;
   #events = 0;
   #scheduled: 'no' | 'timer' | 'immediate' = 'no';
   #flushTimer: NodeJS.Timeout | undefined;
-  #roomTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    const limits = { ...defaultSpoolLimits, ...options.limits };
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.#lock = lockSpool(options.directory);
     try {
@@ -80,12 +59,11 @@ export class Spool {
       this.instance = options.instance ?? this.recovered.instance ?? crypto.randomUUID().slice(0, 8);
       // Another instance name starts another chain: sequence and prev belong to the name.
       const sameChain = this.recovered.instance === this.instance;
-      this.#sequence = sameChain ? this.recovered.sequence : 0;
-      this.#prev = sameChain ? this.recovered.prev : CHAIN_START;
+      const { sequence, prev } = sameChain ? this.recovered : { sequence: 0, prev: CHAIN_START };
+      this.#chain = new SpoolChain({ sequence, prev }, options.onLost);
       for (const intent of this.recovered.intents) this.#openIntents.set(intent.uid, intent.segment);
       if (this.recovered.last !== undefined) rewriteSegment(options.directory, this.recovered.last.segment);
-      this.#limits = { ...defaultSpoolLimits, ...options.limits };
-      this.#files = new SegmentFiles({ directory: options.directory, ...this.#limits }, this.recovered);
+      this.#files = new SegmentFiles({ directory: options.directory, ...limits }, this.recovered);
       this.#files.rotate(this.#header());
       // Restarts alone leave no files behind. After the rotation: its header may be all that knows where the chain is.
       if (this.recovered.last?.empty === true) this.#files.delete(this.recovered.last.segment);
@@ -97,7 +75,19 @@ export class Spool {
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 128 * 1024 ** 2;
     this.#queue = new SpoolQueue(this.#maxQueued, this.#maxQueuedBytes);
     const shipping = options.shipping ?? false;
-    this.#retention = new SpoolRetention(this.#files, this.#limits, shipping, this.#openIntents);
+    this.#retention = new SpoolRetention(this.#files, limits, shipping, this.#openIntents);
+    this.#room = new SpoolRoom({
+      directory: options.directory,
+      bytes: limits.bytes,
+      shipping,
+      files: this.#files,
+      retention: this.#retention,
+      onState: () => {
+        if (this.#sync.failure === undefined) options.onState?.(this.#room.full);
+      },
+      onRoom: () => this.flush(),
+      onWarning: options.onWarning,
+    });
     this.#sync = new SpoolSync({
       directory: options.directory,
       files: this.#files,
@@ -111,22 +101,22 @@ export class Spool {
         // The statement of such an intent is refused, so it must not be found open after a crash. That of an outcome has run.
         if (content.kind === 'intent' && this.#openIntents.delete(uid)) this.#files.pendingCancels.push(uid);
       },
-      onState: (failure) => options.onState?.(failure ?? this.#full),
+      onState: (failure) => options.onState?.(failure ?? this.#room.full),
       onDurable: options.onDurable,
     });
-    const { segmentAgeMs, ageMs = segmentAgeMs } = this.#limits;
+    const { segmentAgeMs, ageMs = segmentAgeMs } = limits;
     const every = Math.min(LOOK_AGAIN_MS, segmentAgeMs, ageMs);
     this.#housekeeping = setInterval(() => this.keepHouse(), every).unref();
   }
 
   /** Why nothing can be written now. */
   get failure(): Error | undefined {
-    return this.#sync.failure ?? this.#full;
+    return this.#sync.failure ?? this.#room.full;
   }
 
   /** The limit of bytes is reached, and nothing may be deleted. */
   get atLimit(): boolean {
-    return this.#full !== undefined;
+    return this.#room.full !== undefined;
   }
 
   /** Gives up what waits in memory. */
@@ -140,7 +130,7 @@ export class Spool {
 
   /** Of the newest event written. */
   get sequence(): number {
-    return this.#sequence;
+    return this.#chain.head.sequence;
   }
 
   /** Events appended since the process started. */
@@ -154,12 +144,12 @@ export class Spool {
   }
 
   segments(): readonly number[] {
-    return this.#files.numbers();
+    return this.#files.sizes.numbers();
   }
 
   /** Bytes on disk behind a position; all of them without one. */
   bytesBehind(position: SpoolPosition | undefined): number {
-    return this.#files.bytesBehind(position);
+    return this.#files.sizes.bytesBehind(position);
   }
 
   /** True while the disk takes nothing and the memory for waiting entries is used up. */
@@ -184,7 +174,7 @@ export class Spool {
   /** All segments below are in Redis, and may go. */
   shippedBelow(segment: number): void {
     this.#retention.shippedBelow(segment);
-    this.#lookForRoom();
+    this.#room.look();
   }
 
   /** Writes and syncs what is queued, as far as the limit allows; rejects when the disk does not take it. */
@@ -193,7 +183,7 @@ export class Spool {
     while (
       this.#sync.failure === undefined &&
       !this.#closed &&
-      ((this.#queue.length > 0 && this.#full === undefined) || this.#files.dirty || this.#sync.running)
+      ((this.#queue.length > 0 && this.#room.full === undefined) || this.#files.dirty || this.#sync.running)
     ) {
       this.#sync.start();
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -221,7 +211,7 @@ export class Spool {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#flushTimer);
-    clearTimeout(this.#roomTimer);
+    this.#room.stop();
     clearInterval(this.#housekeeping);
     this.#sync.stop();
     // An fd must not be closed under a sync that still runs on it; the process is ending and will close it.
@@ -246,19 +236,18 @@ export class Spool {
     if (this.#closed || this.#sync.failure !== undefined) return;
     // A disk that hangs in a sync fills neither the kernel's cache nor our memory: the queue grows to its bound instead.
     if (this.#queue.length === 0 || (this.#sync.running && this.#isMuchUnsynced())) return;
-    const before = this.#head;
+    const before = this.#chain.head;
     let batch: readonly AppendEntry[] = [];
     try {
       this.#rotateWhenDue();
       batch = this.#takeWritable();
       if (batch.length === 0) return;
-      const records = this.#files.batch();
-      batch = batch.filter((entry) => this.#encode(entry, records));
+      const records = this.#files.unsynced.batch();
+      batch = batch.filter((entry) => this.#chain.encode(entry, records));
       if (records.records > 0) this.#files.write(records, before);
     } catch (error) {
       // The chain goes back to its last written link: nothing of the batch is in the file.
-      this.#sequence = before.sequence;
-      this.#prev = before.prev;
+      this.#chain.goBack(before);
       this.#queue.putBack(batch.filter((entry) => entry.content.kind === 'event'));
       this.#sync.fail(error, batch);
       return;
@@ -267,8 +256,8 @@ export class Spool {
   }
 
   #isMuchUnsynced(): boolean {
-    const { unsyncedBytes, unsyncedRecords } = this.#files;
-    return unsyncedBytes >= this.#maxQueuedBytes || unsyncedRecords >= this.#maxQueued;
+    const { bytes, records } = this.#files.unsynced;
+    return bytes >= this.#maxQueuedBytes || records >= this.#maxQueued;
   }
 
   /** Those that somebody waits for. Intents stay no longer, as their statements are refused. */
@@ -277,67 +266,21 @@ export class Spool {
     return [...intents, ...this.#queue.waiting()];
   }
 
-  get #head(): ChainHead {
-    return { sequence: this.#sequence, prev: this.#prev };
-  }
-
   /**
    * Everything that waits; at the limit only the outcomes of statements that have begun, as their number is bounded and
    * their segments could be deleted never otherwise.
    */
   #takeWritable(): readonly AppendEntry[] {
-    const room = this.#retention.makeRoom();
-    this.#setFull(!room);
-    if (room) return this.#queue.take();
-    for (const { done } of this.#queue.take(({ content }) => content.kind === 'intent')) done?.(this.#full);
+    if (this.#room.make()) return this.#queue.take();
+    for (const { done } of this.#queue.take(({ content }) => content.kind === 'intent'))
+      done?.(this.#room.full);
     const passing = this.#queue.take((entry) => this.#mayPassLimit(entry));
-    for (const { done } of this.#queue.waiting()) done?.(this.#full);
+    for (const { done } of this.#queue.waiting()) done?.(this.#room.full);
     return passing;
   }
 
   #mayPassLimit({ uid, content, beyondLimit = false }: AppendEntry): boolean {
     return content.kind === 'event' && (beyondLimit || this.#openIntents.has(uid));
-  }
-
-  #setFull(full: boolean): void {
-    if (full === (this.#full !== undefined)) return;
-    if (full) {
-      const why = this.#options.shipping === true ? 'that Redis has not taken' : 'and is the only log';
-      const remedy = this.#options.shipping === true ? 'bring Redis back, or' : 'move old segments away, or';
-      this.#full = new Error(
-        `audit spool "${this.directory}" has reached its limit of ${this.#limits.bytes} bytes ${why}: ${remedy} raise audit.spool_limits.bytes`,
-      );
-      this.#roomTimer = setInterval(() => {
-        try {
-          this.#lookForRoom();
-        } catch {
-          // The disk does not answer; keepHouse tells it, less often.
-        }
-      }, LOOK_FOR_ROOM_MS).unref();
-    } else {
-      this.#full = undefined;
-      clearInterval(this.#roomTimer);
-    }
-    if (this.#sync.failure === undefined) this.#options.onState?.(this.#full);
-  }
-
-  /** Shipping, age, or a person with `mv` makes some. */
-  #lookForRoom(): void {
-    if (this.#full === undefined || this.#closed) return;
-    this.#forgetMissing();
-    if (this.#retention.makeRoom()) {
-      this.#setFull(false);
-      this.flush();
-    }
-  }
-
-  #forgetMissing(): void {
-    const lost = this.#files.forgetMissing().filter((segment) => !this.#retention.isShipped(segment));
-    if (lost.length > 0 && this.#options.shipping === true) {
-      this.#options.onWarning?.(
-        `audit segments ${lost.join(', ')} of "${this.directory}" were removed before Redis had them: their events are in no stream`,
-      );
-    }
   }
 
   /** Once in a while: a quiet spool rotates and deletes by age too. */
@@ -351,7 +294,7 @@ export class Spool {
     }
     try {
       this.#retention.expire();
-      this.#lookForRoom();
+      this.#room.look();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       this.#options.onWarning?.(`old audit segments cannot be deleted (${code ?? 'unknown'})`);
@@ -370,8 +313,8 @@ export class Spool {
   #startOver(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.#lock.hold();
-    this.#files.startOver(this.#header(this.#files.syncedHead));
-    this.#forgetMissing();
+    this.#files.startOver(this.#header(this.#files.unsynced.head));
+    this.#room.forgetMissing();
   }
 
   #written(batch: readonly AppendEntry[]): void {
@@ -394,35 +337,14 @@ export class Spool {
   #writeCancels(): void {
     const { pendingCancels } = this.#files;
     if (pendingCancels.length === 0) return;
-    const records = this.#files.batch();
+    const records = this.#files.unsynced.batch();
     for (const uid of pendingCancels)
       records.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
-    this.#files.write(records, this.#head);
+    this.#files.write(records, this.#chain.head);
     pendingCancels.length = 0;
   }
 
-  /** False: it could not be turned into bytes. */
-  #encode({ content, uid, time, done }: AppendEntry, records: RecordBatch): boolean {
-    try {
-      if (content.kind === 'intent') {
-        records.add({ kind: recordKind.intent, uid, sequence: 0, time, json: content.json() });
-      } else {
-        // INVARIANT(audit-sequence): assigned here alone, in the order of the file, without gaps.
-        const link = { sequence: this.#sequence + 1, prev: this.#prev };
-        this.#prev = records.addEvent(uid, time, content.draft(link), link.sequence, link.prev);
-        this.#sequence++;
-      }
-      return true;
-    } catch (cause) {
-      // One entry that cannot be rendered must not stop all the others; whoever waits for it is refused.
-      done?.(new Error('bug: audit event could not be built', { cause }));
-      // The statement of such an intent is refused, and that has an event of its own.
-      if (content.kind === 'event') this.#options.onLost?.(cause);
-      return false;
-    }
-  }
-
-  #header(head = this.#head): SegmentHeader {
+  #header(head = this.#chain.head): SegmentHeader {
     return { instance: this.instance, ...head, open: Object.fromEntries(this.#openIntents) };
   }
 }

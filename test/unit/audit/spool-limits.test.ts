@@ -21,7 +21,8 @@ import { verifyEvents } from '../../../src/audit/verify/verify.js';
 import { decodeRecord, recordKind, segmentName } from '../../../src/audit/spool-format.js';
 import { listSegments, recoverSpool, scanSegment } from '../../../src/audit/spool-recover.js';
 import { loadCursor, saveCursor } from '../../../src/audit/spool-cursor.js';
-import { Spool, type SpoolOptions } from '../../../src/audit/spool.js';
+import type { SpoolOptions } from '../../../src/audit/spool-options.js';
+import { Spool } from '../../../src/audit/spool.js';
 import { eventSource, statementEvent } from '../../../src/audit/event.js';
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import { expectChain } from './chain-check.js';
@@ -381,7 +382,7 @@ describe('INVARIANT(spool-before-redis): a segment that is written a second time
       );
       files.rotate(header);
       const write = (uid: string): void => {
-        const batch = files.batch();
+        const batch = files.unsynced.batch();
         batch.addEvent(uid, 1, draft(uid)(), 1, CHAIN_START);
         files.write(batch, header);
       };
@@ -389,7 +390,7 @@ describe('INVARIANT(spool-before-redis): a segment that is written a second time
       const seen = (): string[] => {
         const uids: string[] = [];
         for (let at = { segment: 0, offset: 0 }; ;) {
-          const { records, next } = reader.read(at, files.durable, files.numbers(), 9);
+          const { records, next } = reader.read(at, files.durable, files.sizes.numbers(), 9);
           uids.push(...records.filter(({ kind }) => kind === recordKind.event).map(({ uid }) => uid));
           if (next.segment === at.segment && next.offset === at.offset) return uids;
           at = next;

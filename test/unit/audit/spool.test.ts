@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EventDraft } from '../../../src/audit/chain.js';
-import { Spool, type SpoolOptions } from '../../../src/audit/spool.js';
+import type { SpoolOptions } from '../../../src/audit/spool-options.js';
+import { Spool } from '../../../src/audit/spool.js';
 import {
   decodeRecord,
   encodeRecord,

@@ -1,0 +1,23 @@
+/** What a spool is told when it is opened. */
+import type { SpoolLimits } from './spool-limits.js';
+
+export interface SpoolOptions {
+  readonly directory: string;
+  readonly instance: string | undefined;
+  readonly limits?: Partial<SpoolLimits>;
+  /** Events go to Redis from here. Absent: the spool alone is the log. */
+  readonly shipping?: boolean;
+  /** Entries waiting in memory while the disk takes nothing; what comes on top is refused. */
+  readonly maxQueued?: number;
+  /** The same, by what they hold. */
+  readonly maxQueuedBytes?: number;
+  /** Longest time a written byte stays unsynced. */
+  readonly syncAfterMs?: number;
+  /** Nothing can be written any more, because the disk fails or the limit is reached; or it can again. */
+  readonly onState?: (failure: Error | undefined) => void;
+  /** An entry could not be turned into bytes: a bug, and the event is lost. */
+  readonly onLost?: (cause: unknown) => void;
+  readonly onWarning?: (message: string) => void;
+  /** Synced bytes have grown. */
+  readonly onDurable?: () => void;
+}
