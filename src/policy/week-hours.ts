@@ -12,9 +12,9 @@ export interface WeekHours {
 export type WeekHoursOutcome =
   { readonly ok: true; readonly hours: WeekHours } | { readonly ok: false; readonly reason: string };
 
-export const MINUTES_OF_WEEK = 7 * 24 * 60;
-const MINUTES_OF_DAY = 24 * 60;
-const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+export const MINUTES_OF_DAY = 24 * 60;
+const MINUTES_OF_WEEK = 7 * MINUTES_OF_DAY;
+export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const SPAN = /^([A-Za-z]+)(?:-([A-Za-z]+))? (\d\d):(\d\d)-(\d\d):(\d\d)$/;
 
 export function parseWeekHours(text: string): WeekHoursOutcome {

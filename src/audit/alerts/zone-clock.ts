@@ -1,10 +1,7 @@
 /** What the wall clock of a time zone shows. A minute that does not exist there in spring is never shown, one that comes twice in autumn is shown twice. */
-import type { WeekHours } from '../../policy/week-hours.js';
+import { DAYS, isWithin, MINUTES_OF_DAY, type WeekHours } from '../../policy/week-hours.js';
 
 const MINUTE_MS = 60_000;
-const MINUTES_OF_DAY = 24 * 60;
-const MINUTES_OF_WEEK = 7 * MINUTES_OF_DAY;
-const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 /** Minutes remembered per zone: alerts ask about the present one, again and again. */
 const MAX_KNOWN = 1_000;
 
@@ -17,10 +14,7 @@ const clocks = new Map<string, Clock>();
 
 /** @param minute - minutes since 1970 */
 export function isOutside({ zone, spans }: WeekHours, minute: number): boolean {
-  const shown = minuteOfWeek(zone, minute);
-  return !spans.some(
-    ({ from, until }) => (shown >= from && shown < until) || shown + MINUTES_OF_WEEK < until,
-  );
+  return !isWithin(spans, minuteOfWeek(zone, minute));
 }
 
 /** From Monday 00:00 on. */
