@@ -155,7 +155,7 @@ beforeAll(async () => {
   proxy = await startProxy(18);
   const client = await proxy.connect('crm_support');
   for (const [index, one] of cases.entries()) await run(client, index, one);
-  for (const [tag, sql] of [
+  for (const [tag, sql, more] of [
     ['begin', 'BEGIN'],
     ['declare', 'DECLARE c SCROLL CURSOR FOR SELECT first_name, id FROM customers ORDER BY id'],
     ['fetch', 'FETCH 2 FROM c'],
@@ -164,12 +164,15 @@ beforeAll(async () => {
     ['move', 'MOVE BACKWARD 2 FROM c'],
     ['declare-binary', 'DECLARE b BINARY CURSOR FOR SELECT id FROM customers ORDER BY id'],
     ['fetch-binary', 'FETCH 2 FROM b'],
+    ['fetch-extended', 'FETCH 1 FROM b', { text: '', values: [] }],
+    ['fetch-extended-binary', 'FETCH 1 FROM c', { text: '', binary: true }],
     ['commit', 'COMMIT'],
     ['prepare', 'PREPARE p AS SELECT id FROM customers WHERE id = $1'],
     ['execute', 'EXECUTE p(3)'],
+    ['execute-binary', 'EXECUTE p(3)', { text: '', binary: true }],
     ['failing', 'SELECT id, 1 / (id - 2) FROM customers WHERE id = 2'],
-  ] as const)
-    await run(client, tag, [sql, []]);
+  ] as readonly (readonly [string, string, Case[2]?])[])
+    await run(client, tag, [sql, [], more]);
   await run(client, 'pieces', ['SELECT id FROM customers ORDER BY id', [], { text: '', rows: 2 }]);
   await run(client, 'last', ['SELECT 1', []]);
   const key = readFileSync(join(proxy.spool, 'subject.key'));
@@ -222,7 +225,10 @@ describe('the subjects of a result', () => {
     ['back', ['1']],
     ['scrolled', ['3']],
     ['fetch-binary', ['1', '2']],
+    ['fetch-extended', ['3']],
+    ['fetch-extended-binary', ['2']],
     ['execute', ['3']],
+    ['execute-binary', ['3']],
   ])('of %s are those of its own rows', (tag, keys) => {
     expect(found(tag)).toEqual({ keys, truncated: false });
   });
