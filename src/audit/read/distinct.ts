@@ -5,7 +5,8 @@
 import { crc32 } from 'node:zlib';
 import type { StoredEvent } from './stored-event.js';
 
-const CHUNK = 4_096;
+/** Small, since a chain may be short: each pod of a fleet begins one of its own. */
+const CHUNK = 256;
 
 export class Distinct {
   readonly #seen = new Map<string, Map<number, Uint32Array>>();

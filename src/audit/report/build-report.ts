@@ -3,13 +3,16 @@
  * each is looked at once. Knows no source, no clock and no format.
  */
 import { REPORT_SCHEMA, type Integrity, type Report } from './schema.js';
+import { Chains } from './chains.js';
 import { ExposureTally, labelFinder } from './exposure.js';
-import { compare, FirstOf, Groups, Names, type Tally } from './groups.js';
+import { compare, FirstOf, Groups } from './groups.js';
 import { Happenings } from './happenings.js';
-import { iso, isoOrNull } from './places.js';
+import { isoOrNull } from './places.js';
 import { inPath, PolicyHistory } from './policy-history.js';
 import type { Happening, ReportEvent, StatementFacts } from './report-event.js';
+import { Refusals } from './refusals.js';
 import { SubjectTable } from './subject-sets.js';
+import { between, byRows, byUse, split, told } from './sums.js';
 import { counted, StatementTally, type Counted } from './tally.js';
 
 export interface ReportOptions {
@@ -28,42 +31,8 @@ export interface ReportOptions {
 }
 
 const MAX_GROUPS = 2_000;
-const LISTED_REFUSALS = 50;
 const LISTED_ACCESSES = 200;
 const LISTED_PLACES = 20;
-const MAX_NAMES = 20;
-
-class RefusalTally implements Tally<RefusalTally> {
-  statements = 0;
-  first = Infinity;
-  last = -Infinity;
-  readonly actors = new Names(MAX_NAMES);
-  readonly roles = new Names(MAX_NAMES);
-
-  add({ actor, role, time }: StatementFacts): void {
-    this.statements++;
-    this.first = Math.min(this.first, time);
-    this.last = Math.max(this.last, time);
-    this.actors.add(actor);
-    if (role !== null) this.roles.add(role);
-  }
-
-  absorb(other: RefusalTally): void {
-    this.statements += other.statements;
-    this.first = Math.min(this.first, other.first);
-    this.last = Math.max(this.last, other.last);
-    this.actors.addAll(other.actors);
-    this.roles.addAll(other.roles);
-  }
-}
-
-interface Chain {
-  first: number;
-  last: number;
-  events: number;
-  firstTime: number;
-  lastTime: number;
-}
 
 interface Unreadable {
   readonly place: string;
@@ -88,14 +57,14 @@ const KINDS = [
 export class ReportBuilder {
   readonly #options: ReportOptions;
   readonly #subjects: SubjectTable;
-  readonly #chains = new Map<string, Chain>();
+  readonly #chains = new Chains();
   readonly #unreadable = new FirstOf<Unreadable>(LISTED_PLACES, (a, b) => compare(a.place, b.place));
   readonly #kinds = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<ReportEvent['kind'], number>;
   readonly #all = new StatementTally();
   readonly #accesses = new Groups(MAX_GROUPS, () => new StatementTally());
   readonly #actors = new Groups(MAX_GROUPS, () => new StatementTally());
   readonly #consent = new Groups(MAX_GROUPS, () => new StatementTally());
-  readonly #refusals = new Groups(MAX_GROUPS, () => new RefusalTally());
+  readonly #refusals = new Refusals();
   readonly #exposure = new ExposureTally();
   readonly #happenings = new Happenings();
   readonly #policies = new PolicyHistory();
@@ -110,7 +79,7 @@ export class ReportBuilder {
   /** An event of the period. */
   add(event: ReportEvent): void {
     this.#kinds[event.kind]++;
-    this.#chain(event);
+    this.#chains.add(event);
     this.#policies.add(event);
     if (!this.#asked(event)) return;
     if (event.kind === 'statement') this.#statement(event);
@@ -149,7 +118,7 @@ export class ReportBuilder {
       filter: { actor: actor ?? null, role: role ?? null },
       source: {
         name: source,
-        chains: this.#chainSection(),
+        chains: this.#chains.section(),
         unreadable: { total: this.#unreadable.count, first: [...this.#unreadable.list()] },
       },
       events: { read: distinct + this.#copies, copies: this.#copies, distinct, ...this.#kinds },
@@ -178,7 +147,7 @@ export class ReportBuilder {
         ...between(tally),
       })),
       other_actors: actors.others,
-      ...this.#refusalSections(),
+      ...this.#refusals.sections(),
       ...this.#happenings.sections(),
       policies: this.#policies.section(),
       consent: consent.listed.map(
@@ -208,27 +177,14 @@ export class ReportBuilder {
     return (actor === undefined || event.actor === actor) && (role === undefined || event.role === role);
   }
 
-  #chain({ instance, sequence, time }: ReportEvent): void {
-    let chain = this.#chains.get(instance);
-    if (chain === undefined) {
-      chain = { first: sequence, last: sequence, events: 0, firstTime: time, lastTime: time };
-      this.#chains.set(instance, chain);
-    }
-    chain.events++;
-    chain.first = Math.min(chain.first, sequence);
-    chain.last = Math.max(chain.last, sequence);
-    chain.firstTime = Math.min(chain.firstTime, time);
-    chain.lastTime = Math.max(chain.lastTime, time);
-  }
-
   #statement(facts: StatementFacts): void {
     const statement = counted(facts, (hmac) => this.#subjects.numberOf(hmac));
-    const { role, purpose, legalBasis, refusal } = facts;
+    const { role, purpose, legalBasis } = facts;
     if (facts.observed) this.#observed++;
     this.#all.add(statement);
     this.#accesses.of(facts.exempt ? 'exempt' : 'governed', role, purpose, legalBasis).add(statement);
     this.#actors.of(facts.actor).add(statement);
-    if (refusal !== null) this.#refusals.of(refusal.rule, refusal.code, refusal.sqlstate).add(facts);
+    this.#refusals.add(facts);
     if (facts.outcome === 'interrupted') this.#happenings.addInterrupted(facts);
     this.#addConsent(statement);
     this.#exposure.add(statement);
@@ -257,90 +213,4 @@ export class ReportBuilder {
       )
       .add(statement);
   }
-
-  #refusalSections(): Pick<Report, 'refusals' | 'other_refusals'> {
-    const refusals = this.#refusals
-      .entries()
-      .map(({ key: [rule, reason, sqlstate], tally }) => ({
-        rule: rule ?? '',
-        reason: reason ?? '',
-        sqlstate: sqlstate ?? '',
-        statements: tally.statements,
-        actors: tally.actors.list(),
-        roles: tally.roles.list(),
-        ...between(tally),
-      }))
-      .sort(
-        (a, b) =>
-          b.statements - a.statements ||
-          compare(a.rule, b.rule) ||
-          compare(a.reason, b.reason) ||
-          compare(a.sqlstate, b.sqlstate),
-      )
-      .slice(0, LISTED_REFUSALS);
-    const listed = refusals.reduce((sum, { statements }) => sum + statements, 0);
-    return { refusals, other_refusals: this.#all.refused - listed };
-  }
-
-  #chainSection(): Report['source']['chains'] {
-    return [...this.#chains]
-      .map(([instance, { first, last, events, firstTime, lastTime }]) => ({
-        instance,
-        first_sequence: first,
-        last_sequence: last,
-        events,
-        first: iso(firstTime),
-        last: iso(lastTime),
-      }))
-      .sort((a, b) => compare(a.instance, b.instance));
-  }
-}
-
-type Sums = NonNullable<Report['other_actors']>;
-
-function told(tally: StatementTally): Omit<Sums, 'groups'> {
-  const { statements, succeeded, failed, interrupted, refused, rows, truncated, unattributed } = tally;
-  const subjects = tally.subjects.size;
-  return { statements, succeeded, failed, interrupted, refused, rows, subjects, truncated, unattributed };
-}
-
-function between({ first, last }: { readonly first: number; readonly last: number }): {
-  first: string;
-  last: string;
-} {
-  return { first: iso(first), last: iso(last) };
-}
-
-interface Entry {
-  readonly key: readonly (string | null)[];
-  readonly tally: StatementTally;
-}
-
-/** The first groups one by one, and all the others as one, so that the sum stays the whole. */
-function split(
-  groups: Groups<StatementTally>,
-  order: (a: Entry, b: Entry) => number,
-  max: number,
-): { readonly listed: readonly Entry[]; readonly others: Report['other_actors'] } {
-  const sorted = [...groups.entries()].sort((a, b) => order(a, b) || byKey(a, b));
-  const listed = sorted.slice(0, max);
-  const left = sorted.slice(max);
-  if (left.length === 0 && groups.others === undefined) return { listed, others: null };
-  const others = new StatementTally();
-  for (const { tally } of left) others.absorb(tally);
-  if (groups.others !== undefined) others.absorb(groups.others);
-  // How many there were beyond those that are told apart is not known.
-  return { listed, others: { groups: groups.others === undefined ? left.length : null, ...told(others) } };
-}
-
-function byUse(a: Entry, b: Entry): number {
-  return b.tally.statements - a.tally.statements;
-}
-
-function byRows(a: Entry, b: Entry): number {
-  return b.tally.rows - a.tally.rows || b.tally.statements - a.tally.statements;
-}
-
-function byKey(a: Entry, b: Entry): number {
-  return compare(JSON.stringify(a.key), JSON.stringify(b.key));
 }

@@ -5,7 +5,7 @@ import { iso, isoOrNull, place, type Place } from './places.js';
 import type { Facts, Happening, StatementFacts } from './report-event.js';
 
 const MAX_LISTED = 100;
-const MAX_LOGINS = 10_000;
+const MAX_LOGINS = 2_000;
 const LISTED_LOGINS = 50;
 const MAX_NAMES = 20;
 const MAX_TABLES = 20;

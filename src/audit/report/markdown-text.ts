@@ -35,6 +35,9 @@ export function many(count: number, one: string, several = `${one}s`): string {
   return `${count} ${count === 1 ? one : several}`;
 }
 
+/** Paragraphs, headings, lists and tables; an empty one is left out. */
+export type Section = readonly string[];
+
 type Cell = string | number;
 
 /** Cells are our own words, numbers, or code spans. Figures are aligned to the right. */
@@ -42,4 +45,9 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   const figures = head.map((_, index) => rows.every((row) => typeof row[index] === 'number'));
   const line = (cells: readonly Cell[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(figures.map((figure) => (figure ? '---:' : '---'))), ...rows.map(line)].join('\n');
+}
+
+/** What a list of the first ones leaves out. */
+export function leftOut(total: number, listed: number): string {
+  return total > listed ? `${total - listed} more are not listed.` : '';
 }

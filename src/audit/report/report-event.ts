@@ -260,7 +260,9 @@ function texts(value: unknown): readonly string[] {
   return value.map(text);
 }
 
+/** Counts, numbers and times: none is below zero. */
 function number(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new TypeError('no whole number');
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new TypeError('no whole number');
   return value;
 }

@@ -2,7 +2,8 @@
  * The hashes of a chain's events by sequence, to tell a copy from another event in its place: 16 bytes each, since who
  * wants to pass another event for a copy has to find one with the same half of SHA-256 (2^128 attempts).
  */
-const CHUNK = 4_096;
+/** Small, since a chain may be short: each pod of a fleet begins one of its own. */
+const CHUNK = 256;
 const BYTES = 16;
 const EMPTY = Buffer.alloc(BYTES);
 

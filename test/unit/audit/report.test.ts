@@ -463,6 +463,25 @@ describe('the Markdown of a report', () => {
         { session: own },
         { status: 'refused', rows: 0, refusal: { ...refusal, rule: name, message: name } },
       )
+      .lifecycle({
+        kind: 'alert',
+        policy: { name, version: name },
+        alert: {
+          rule: name,
+          kind: 'refusals',
+          severity: 'high',
+          actor: { user: name, role: name, name },
+          window: { since: START, until: START + 1 },
+          observed: 2,
+          threshold: 1,
+        },
+      })
+      .lifecycle({
+        kind: 'trim',
+        stream: name,
+        entries: 1,
+        instances: { [name]: { sequence: 1, hash: CHAIN_START } },
+      })
       .statement({ session: own, facts: { ...facts, tables: [name] } }, { status: 'interrupted' });
     const text = markdownReport(report(events, { actor: name, source: name }));
     const plain = markdownReport(report([]));
