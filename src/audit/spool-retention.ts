@@ -5,25 +5,21 @@
  * INVARIANT(spool-keeps-unshipped): with Redis nothing goes that Redis has not acknowledged, however full the spool is;
  * without it nothing goes but by an age limit that a person has stated.
  */
+import type { OpenIntents } from './spool-intents.js';
 import type { SpoolLimits } from './spool-limits.js';
 import type { SegmentFiles } from './spool-segments.js';
 
 export class SpoolRetention {
   readonly #files: SegmentFiles;
   readonly #limits: SpoolLimits;
-  readonly #openIntents: ReadonlyMap<string, number>;
+  readonly #intents: OpenIntents;
   /** Undefined: the spool alone is the log. */
   #shippedBelow: number | undefined;
 
-  constructor(
-    files: SegmentFiles,
-    limits: SpoolLimits,
-    shipping: boolean,
-    openIntents: ReadonlyMap<string, number>,
-  ) {
+  constructor(files: SegmentFiles, limits: SpoolLimits, shipping: boolean, intents: OpenIntents) {
     this.#files = files;
     this.#limits = limits;
-    this.#openIntents = openIntents;
+    this.#intents = intents;
     this.#shippedBelow = shipping ? 0 : undefined;
   }
 
@@ -65,7 +61,7 @@ export class SpoolRetention {
   /** Closed, shipped where there is Redis, and without an open intent, as all before it; from the oldest on. */
   #deletable(): readonly number[] {
     let end = Math.min(this.#files.current, this.#shippedBelow ?? Infinity);
-    for (const segment of this.#openIntents.values()) end = Math.min(end, segment);
+    for (const segment of this.#intents.segments()) end = Math.min(end, segment);
     return this.#files.sizes.numbers().filter((number) => number < end);
   }
 }

@@ -29,8 +29,6 @@ export interface SegmentFilesOptions {
 const PROBE_BYTES = 256 * 1024;
 
 export class SegmentFiles {
-  /** Intents whose statement was refused after they had been written; closed with the next good write. */
-  readonly pendingCancels: string[] = [];
   readonly #options: SegmentFilesOptions;
   readonly sizes: SegmentSizes;
   readonly unsynced = new UnsyncedBatches();

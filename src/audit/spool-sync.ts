@@ -16,7 +16,7 @@ export interface SpoolSyncPorts {
   rotateWhenDue(): void;
   /** The open segment is not to be trusted: what is not synced is written to a new one. */
   startOver(): void;
-  /** Records that the intents in `files.pendingCancels` stand for no statement. */
+  /** Records which intents stand for no statement. */
   writeCancels(): void;
   /** The disk takes bytes again: writes what is queued. */
   flush(): void;

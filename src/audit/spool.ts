@@ -11,8 +11,9 @@ import { mkdirSync } from 'node:fs';
 import { CHAIN_START } from './chain.js';
 import { SpoolChain } from './spool-chain.js';
 import type { AppendEntry } from './spool-entry.js';
-import { recordKind, type SegmentHeader } from './spool-format.js';
+import type { SegmentHeader } from './spool-format.js';
 import { rewriteSegment } from './spool-files.js';
+import { OpenIntents } from './spool-intents.js';
 import { defaultSpoolLimits } from './spool-limits.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
 import type { SpoolOptions } from './spool-options.js';
@@ -36,8 +37,7 @@ export class Spool {
   readonly #chain: SpoolChain;
   readonly #files: SegmentFiles;
   readonly #sync: SpoolSync;
-  /** Statements under way: uid → segment of the intent. Those segments may not be deleted. */
-  readonly #openIntents = new Map<string, number>();
+  readonly #intents: OpenIntents;
   readonly #retention: SpoolRetention;
   readonly #room: SpoolRoom;
   readonly #queue: SpoolQueue;
@@ -61,7 +61,7 @@ export class Spool {
       const sameChain = this.recovered.instance === this.instance;
       const { sequence, prev } = sameChain ? this.recovered : { sequence: 0, prev: CHAIN_START };
       this.#chain = new SpoolChain({ sequence, prev }, options.onLost);
-      for (const intent of this.recovered.intents) this.#openIntents.set(intent.uid, intent.segment);
+      this.#intents = new OpenIntents(this.recovered.intents);
       if (this.recovered.last !== undefined) rewriteSegment(options.directory, this.recovered.last.segment);
       this.#files = new SegmentFiles({ directory: options.directory, ...limits }, this.recovered);
       this.#files.rotate(this.#header());
@@ -75,7 +75,7 @@ export class Spool {
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 128 * 1024 ** 2;
     this.#queue = new SpoolQueue(this.#maxQueued, this.#maxQueuedBytes);
     const shipping = options.shipping ?? false;
-    this.#retention = new SpoolRetention(this.#files, limits, shipping, this.#openIntents);
+    this.#retention = new SpoolRetention(this.#files, limits, shipping, this.#intents);
     this.#room = new SpoolRoom({
       directory: options.directory,
       bytes: limits.bytes,
@@ -98,8 +98,8 @@ export class Spool {
       flush: () => this.flush(),
       waiting: () => this.#waitingInQueue(),
       refused: ({ uid, content }) => {
-        // The statement of such an intent is refused, so it must not be found open after a crash. That of an outcome has run.
-        if (content.kind === 'intent' && this.#openIntents.delete(uid)) this.#files.pendingCancels.push(uid);
+        // The statement of an outcome has run.
+        if (content.kind === 'intent') this.#intents.refused(uid);
       },
       onState: (failure) => options.onState?.(failure ?? this.#room.full),
       onDurable: options.onDurable,
@@ -280,7 +280,7 @@ export class Spool {
   }
 
   #mayPassLimit({ uid, content, beyondLimit = false }: AppendEntry): boolean {
-    return content.kind === 'event' && (beyondLimit || this.#openIntents.has(uid));
+    return content.kind === 'event' && (beyondLimit || this.#intents.has(uid));
   }
 
   /** Once in a while: a quiet spool rotates and deletes by age too. */
@@ -320,10 +320,10 @@ export class Spool {
   #written(batch: readonly AppendEntry[]): void {
     let wantSync = false;
     for (const entry of batch) {
-      if (entry.content.kind === 'intent') this.#openIntents.set(entry.uid, this.#files.current);
+      if (entry.content.kind === 'intent') this.#intents.opened(entry.uid, this.#files.current);
       else {
         this.#events++;
-        this.#openIntents.delete(entry.uid);
+        this.#intents.closed(entry.uid);
       }
       if (entry.until === 'synced') {
         wantSync = true;
@@ -335,16 +335,14 @@ export class Spool {
   }
 
   #writeCancels(): void {
-    const { pendingCancels } = this.#files;
-    if (pendingCancels.length === 0) return;
+    if (this.#intents.cancels === 0) return;
     const records = this.#files.unsynced.batch();
-    for (const uid of pendingCancels)
-      records.add({ kind: recordKind.cancel, uid, sequence: 0, time: Date.now(), json: '{}' });
+    this.#intents.addCancels(records);
     this.#files.write(records, this.#chain.head);
-    pendingCancels.length = 0;
+    this.#intents.cancelsWritten();
   }
 
   #header(head = this.#chain.head): SegmentHeader {
-    return { instance: this.instance, ...head, open: Object.fromEntries(this.#openIntents) };
+    return { instance: this.instance, ...head, open: this.#intents.bySegment() };
   }
 }
