@@ -79,7 +79,7 @@ export function judge(settings: Settings, waitReplicas: number): SettingsVerdict
   if (appendonly === 'no') {
     const save = settings.get('save') ?? '';
     losses.push(
-      `Redis has appendonly off: events that it has acknowledged are lost when it crashes${save === '' ? '' : ', all since its last snapshot'}; set "appendonly yes"`,
+      `Redis has appendonly off: events that it has acknowledged are lost when it crashes${save === '' ? '' : ', all since its last snapshot'}; run "redis-cli CONFIG SET appendonly yes" and "redis-cli CONFIG REWRITE", or start it with "--appendonly yes"`,
     );
   }
   if (appendonly === 'yes' && settings.get('appendfsync') === 'no') {
@@ -91,7 +91,7 @@ export function judge(settings: Settings, waitReplicas: number): SettingsVerdict
     warnings.push('Redis cannot write its append-only file: repair its disk');
   const policy = settings.get('maxmemory-policy');
   if (policy?.startsWith('allkeys') === true) {
-    const text = `Redis has maxmemory-policy "${policy}": it may evict the whole audit stream; set "maxmemory-policy noeviction"`;
+    const text = `Redis has maxmemory-policy "${policy}": it may evict the whole audit stream; run "redis-cli CONFIG SET maxmemory-policy noeviction" and "redis-cli CONFIG REWRITE"`;
     // Without a limit nothing is evicted, until somebody sets one.
     (settings.get('maxmemory') === '0' ? warnings : losses).push(text);
   }

@@ -12,8 +12,12 @@ export interface SpoolLimits {
    * only this, stated by a person, ever deletes any of it.
    */
   readonly ageMs: number | undefined;
-  /** Shipped segments that stay, while there is room and they are young. */
+  /** Shipped segments that stay at least, while there is room and they are young: Redis may lose what it has, */
   readonly keepShipped: number;
+  /** and so may the newest that have no more bytes together. Each start makes a segment, however little is in it. */
+  readonly keepShippedBytes: number;
+  /** But no more files than these: a pgveil that starts over and over is not to fill a folder. */
+  readonly keepShippedMost: number;
 }
 
 export const defaultSpoolLimits: SpoolLimits = {
@@ -22,4 +26,6 @@ export const defaultSpoolLimits: SpoolLimits = {
   segmentAgeMs: 86_400_000,
   ageMs: undefined,
   keepShipped: 4,
+  keepShippedBytes: 256 * 1024 ** 2,
+  keepShippedMost: 256,
 };

@@ -26,11 +26,30 @@ export class SpoolRetention {
   /** All segments below are in Redis, and no others: fewer than before when Redis has lost some. */
   shippedBelow(segment: number): void {
     this.#shippedBelow = segment;
+    const kept = this.#oldestKept(segment);
     for (const number of this.#deletable()) {
-      if (number >= segment - this.#limits.keepShipped) break;
+      if (number >= kept) break;
       this.#files.delete(number);
     }
     this.expire();
+  }
+
+  /** Of the shipped segments the first one that stays, to be shipped again if Redis loses what it had acknowledged. */
+  #oldestKept(segment: number): number {
+    const { keepShipped, keepShippedBytes, keepShippedMost } = this.#limits;
+    const { sizes } = this.#files;
+    let oldest = segment;
+    let bytes = 0;
+    let kept = 0;
+    // In the order of their numbers.
+    for (const number of sizes.numbers().toReversed()) {
+      if (number >= segment) continue;
+      bytes += sizes.of(number);
+      if (kept >= keepShipped && (bytes > keepShippedBytes || kept >= keepShippedMost)) break;
+      oldest = number;
+      kept++;
+    }
+    return oldest;
   }
 
   isShipped(segment: number): boolean {

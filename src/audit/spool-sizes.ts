@@ -19,6 +19,11 @@ export class SegmentSizes {
     return [...this.#sizes.keys()];
   }
 
+  /** Bytes of one. */
+  of(number: number): number {
+    return this.#sizes.get(number) ?? 0;
+  }
+
   /** All bytes without a position. */
   bytesBehind(position: SpoolPosition | undefined): number {
     if (position === undefined) return this.#bytes;

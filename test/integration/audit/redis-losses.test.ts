@@ -256,7 +256,7 @@ describe('what Redis had acknowledged and lost is shipped again from the spool',
 
   it('events that are in neither any more are told, and a spool that was set back hides no new ones', () =>
     inTemporaryDirectory(async (directory) => {
-      const small = { limits: { segmentBytes: 20_000, keepShipped: 1 } };
+      const small = { limits: { segmentBytes: 20_000, keepShipped: 1, keepShippedBytes: 0 } };
       const first = await open(directory, redis.url, 'neither', small);
       for (let batch = 0; batch < 10; batch++) {
         record(first.log, 100);

@@ -56,7 +56,7 @@ function openLog(
     spoolDirectory: directory,
     durability: 'relaxed',
     version: '0',
-    limits: { segmentBytes: 30_000, keepShipped: 1 },
+    limits: { segmentBytes: 30_000, keepShipped: 1, keepShippedBytes: 0 },
     redis: { target: redis.url, stream },
     ...(onState === undefined ? {} : { onState }),
   });

@@ -64,7 +64,7 @@ function recordEnds(bytes: Buffer): number[] {
   return ends;
 }
 
-const small = { bytes: 20_000, segmentBytes: 4_000, keepShipped: 1 };
+const small = { bytes: 20_000, segmentBytes: 4_000, keepShipped: 1, keepShippedBytes: 0 };
 
 describe('INVARIANT(spool-keeps-unshipped): a spool at its limit', () => {
   it('with Redis: refuses intents, takes the outcomes of what has begun, deletes nothing, and goes on once segments are shipped', () =>
@@ -256,6 +256,37 @@ describe('age', () => {
       // The third held its header alone.
       expect(again.segments().filter((number) => number <= 3)).toEqual(left);
       again.release();
+    }),
+  );
+});
+
+describe('shipped segments stay for a Redis that loses what it has acknowledged', () => {
+  it.each([
+    { name: 'however many starts have made one each', starts: 6, limits: {}, left: [6, 6] },
+    { name: 'at least so many', starts: 6, limits: { keepShipped: 3, keepShippedBytes: 0 }, left: [3, 3] },
+    {
+      name: 'the newest of so many bytes',
+      starts: 6,
+      limits: { keepShipped: 1, keepShippedBytes: 5_000 },
+      left: [2, 5],
+    },
+    { name: 'but no folder full of files', starts: 6, limits: { keepShippedMost: 5 }, left: [5, 5] },
+  ])('$name', ({ starts, limits, left: [least = 0, most = 0] }) =>
+    inTemporaryDirectory(async (directory) => {
+      for (let start = 0; start < starts; start++) {
+        const spool = open(directory, { shipping: true });
+        await put(spool, 'event', 'a');
+        spool.release();
+      }
+      const spool = open(directory, { limits, shipping: true });
+      const before = spool.segments().length;
+      expect(before).toBe(starts + 1);
+      spool.shippedBelow(before);
+      const left = spool.segments().length - 1;
+      expect(left).toBeGreaterThanOrEqual(least);
+      expect(left).toBeLessThanOrEqual(most);
+      expect(spool.segments().at(-1)).toBe(before);
+      spool.release();
     }),
   );
 });

@@ -189,7 +189,7 @@ describe('the spool', () => {
 
   it('remembers intents without outcome, over rotations, and never deletes their segment', () =>
     inTemporaryDirectory(async (directory) => {
-      const limits = { segmentBytes: 2_000, keepShipped: 0 };
+      const limits = { segmentBytes: 2_000, keepShipped: 0, keepShippedBytes: 0 };
       const spool = open(directory, { limits, shipping: true });
       await intent(spool, 'open');
       await intent(spool, 'done');
@@ -198,7 +198,7 @@ describe('the spool', () => {
       spool.shippedBelow(Math.max(...spool.segments()));
       expect(spool.segments()).toContain(1);
       await closed(spool);
-      const again = open(directory);
+      const again = open(directory, { limits });
       expect(again.recovered.intents.map(({ uid }) => uid)).toEqual(['open']);
       await append(again, 'open');
       again.shippedBelow(Math.max(...again.segments()));
