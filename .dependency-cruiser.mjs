@@ -51,10 +51,11 @@ export default {
     only('audit', ['wire', 'enforce', 'errors', 'policy'], 'The audit is told what happened through its port.'),
     {
       name: 'audit-policy-types-only',
-      comment: 'The audit may name the types of alert rules; app hands it the rules in force.',
+      comment:
+        'The audit may name the types of alert rules, and ask whether a minute lies in their hours; app hands it the rules in force.',
       severity: 'error',
       from: { path: '^src/audit/' },
-      to: { path: '^src/policy/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^src/policy/', pathNot: '^src/policy/week-hours', dependencyTypesNot: ['type-only'] },
     },
     only(
       'session',
