@@ -6,7 +6,7 @@ import type { ColumnRef, JoinExpr, Node } from '@pgsql/types';
 import { conjunctsOf } from './conjuncts.js';
 import { mergedNames, nullableSides } from './join.js';
 import type { Resolution } from './resolution.js';
-import { UNKNOWN } from './row-shape.js';
+import { UNKNOWN, sameValues } from './row-shape.js';
 import type { RangeEntry } from './scope.js';
 import type { ColumnBinding, Lineage } from './types.js';
 
@@ -53,15 +53,15 @@ export function bindingLineage(binding: ColumnBinding | undefined): Lineage {
  * @param present - the entries whose rows are there only where the conditions hold
  */
 export function noteConjuncts(
-  { equalities, columns }: Resolution,
+  { equalities, columns, levels }: Resolution,
   conjuncts: readonly Node[],
   present: readonly RangeEntry[],
 ): void {
   for (const conjunct of conjuncts) {
     const [left, right] = columnEquality(conjunct, columns) ?? [];
     if (left === undefined || right === undefined) continue;
-    if (isOf(left, present)) equalities.push({ from: left, to: right });
-    if (isOf(right, present)) equalities.push({ from: right, to: left });
+    if (isOf(left, present, levels)) equalities.push({ from: left, to: right });
+    if (isOf(right, present, levels)) equalities.push({ from: right, to: left });
   }
 }
 
@@ -74,14 +74,37 @@ export function noteJoin(resolution: Resolution, join: JoinExpr, left: RangeEntr
   for (const name of mergedNames(join, left, right)) {
     const [a, b] = [left, right].map((side) => side.columns.find((column) => column.name === name)?.lineage);
     if (a === undefined || b === undefined) continue;
-    if (present.includes(left)) resolution.equalities.push({ from: a, to: b });
-    if (present.includes(right)) resolution.equalities.push({ from: b, to: a });
+    if (present.includes(left) && isOf(a, [left], resolution.levels))
+      resolution.equalities.push({ from: a, to: b });
+    if (present.includes(right) && isOf(b, [right], resolution.levels))
+      resolution.equalities.push({ from: b, to: a });
   }
 }
 
-/** A column of one of these entries. */
-function isOf(lineage: Lineage, entries: readonly RangeEntry[]): boolean {
-  return entries.some(({ columns }) => columns.some((column) => isSame(column.lineage, lineage)));
+/**
+ * A column of one of these entries, out of a row of theirs. LATERAL and subqueries pass on values of rows around them,
+ * and those are there whether or not the entry has a row that holds the condition.
+ */
+function isOf(lineage: Lineage, entries: readonly RangeEntry[], levels: Resolution['levels']): boolean {
+  if (!entries.some(({ columns }) => columns.some((column) => isSame(column.lineage, lineage)))) return false;
+  const rowLevels = entries.flatMap((entry) => entry.rowLevels);
+  return (sameValues(lineage) ?? []).every(
+    ({ use }) => entries.some(({ uses }) => uses.includes(use)) || isBelow(use.level, rowLevels, levels),
+  );
+}
+
+/** Rows of this level go into those of one of the others. */
+export function isBelow(
+  level: number,
+  others: readonly number[],
+  levels: readonly { readonly consumer: number | undefined }[],
+): boolean {
+  const seen = new Set<number>();
+  for (let id: number | undefined = level; id !== undefined && !seen.has(id); id = levels[id]?.consumer) {
+    if (others.includes(id)) return true;
+    seen.add(id);
+  }
+  return false;
 }
 
 function isSame(one: Lineage, other: Lineage): boolean {

@@ -8,7 +8,8 @@ import { pushChildren, stringOf, stringsOf } from './ast.js';
 import { bindColumnRef, classifyReference, recordAttributeCall } from './column-ref.js';
 import type { Resolution } from './resolution.js';
 import { castLineage, keepingCast } from './casts.js';
-import { combine } from './row-shape.js';
+import { isBelow } from './equalities.js';
+import { combine, sameValues, UNKNOWN } from './row-shape.js';
 import type { Scope } from './scope.js';
 import { columnOfEntry } from './scope.js';
 import { namedSpan } from './spans.js';
@@ -129,11 +130,15 @@ function analyseMembership(resolution: Resolution, link: SubLink, scope: Scope):
   if (testexpr === undefined || !('ColumnRef' in testexpr)) return false;
   if (subselect === undefined || !('SelectStmt' in subselect)) return false;
   const to = bindColumnRef(resolution, testexpr.ColumnRef, scope);
+  const level = resolution.levels.length;
   const shape = resolution.analyseQuery(resolution, subselect, scope, 'other');
   const { limitCount, limitOffset, distinctClause } = subselect.SelectStmt;
   const [from] = shape.columns;
   // Which rows LIMIT leaves depends on all of them.
-  if (limitCount === undefined && limitOffset === undefined && distinctClause === undefined && from)
+  const whole = limitCount === undefined && limitOffset === undefined && distinctClause === undefined;
+  // And which are compared where the value is from around the subquery, the row there.
+  const own = sameValues(from?.lineage ?? UNKNOWN) ?? [];
+  if (whole && from && own.every(({ use }) => isBelow(use.level, [level], resolution.levels)))
     resolution.equalities.push({ from: from.lineage, to });
   return true;
 }

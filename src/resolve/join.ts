@@ -81,6 +81,7 @@ export function joinEntry(
     openAt: isOpen ? 0 : undefined,
     pseudo: false,
     subqueryLevels: [...left.subqueryLevels, ...right.subqueryLevels],
+    rowLevels: [...left.rowLevels, ...right.rowLevels],
     relVisible: join.alias !== undefined,
     colsVisible: true,
     lateralOnly: false,

@@ -24,6 +24,7 @@ export function relationEntry(use: RelationUse): RangeEntry {
     openAt: undefined,
     pseudo: false,
     subqueryLevels: [],
+    rowLevels: [],
     ...VISIBLE,
   };
 }
@@ -34,6 +35,7 @@ export function derivedEntry(
   name: string | undefined,
   shape: RowShape,
   subqueryLevels: readonly number[] = [],
+  rowLevels = subqueryLevels,
 ): RangeEntry {
   const renamed = renameColumns(shape, stringsOf(alias?.colnames));
   return {
@@ -44,6 +46,7 @@ export function derivedEntry(
     openAt: renamed.openAt,
     pseudo: false,
     subqueryLevels,
+    rowLevels,
     ...VISIBLE,
   };
 }
@@ -59,7 +62,7 @@ export function pseudoEntry(target: RangeEntry, refname: string, lineage: Lineag
 /** A reference to a CTE: to its columns, or while it is being analysed, to the row it is recursive over. */
 export function cteEntry(cte: CteEntry, alias: Alias | undefined): RangeEntry {
   const shape = cte.shape ?? { columns: [], openAt: 0 };
-  if (cte.state !== 'active') return derivedEntry(alias, cte.name, shape);
+  if (cte.state !== 'active') return derivedEntry(alias, cte.name, shape, [], [cte.firstLevel]);
   cte.selfReferenced = true;
   const columns = shape.columns.map(({ name }) => ({ name, lineage: cte.selfLineage }));
   return derivedEntry(alias, cte.name, { columns, openAt: shape.openAt });

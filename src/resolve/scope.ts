@@ -30,6 +30,8 @@ export interface RangeEntry {
   readonly pseudo: boolean;
   /** Levels of the subqueries in FROM below this entry, for the nullable mark. */
   readonly subqueryLevels: readonly number[];
+  /** The same, and those of CTEs: what its rows are made of, besides `uses`. */
+  readonly rowLevels: readonly number[];
   relVisible: boolean;
   colsVisible: boolean;
   lateralOnly: boolean;

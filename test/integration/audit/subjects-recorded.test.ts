@@ -7,7 +7,11 @@ import { startProxy, type AuditedEvent, type Proxy } from '../../support/proxy.j
 
 /** Keys of the customers in a result; `and more` where others may be in it. */
 type Found = readonly string[] | 'not attributable';
-type Case = readonly [sql: string, found: Found, more?: pg.QueryConfig & { binary?: boolean; rows?: number }];
+type Case = readonly [
+  sql: string,
+  found: Found,
+  more?: (pg.QueryConfig & { binary?: boolean; rows?: number }) | undefined,
+];
 
 /** Keys stand in the rows, and nobody else's data is in them. */
 const attributed: readonly Case[] = [
@@ -47,6 +51,14 @@ const attributed: readonly Case[] = [
     ['1'],
   ],
   ['SELECT id, full_name FROM customer_directory WHERE id = 1', ['1']],
+  [
+    'WITH t AS (SELECT * FROM customers) SELECT o.customer_id, t.email FROM orders o JOIN t ON t.id = o.customer_id WHERE o.customer_id = 1',
+    ['1'],
+  ],
+  [
+    'SELECT o.customer_id, t.email FROM orders o JOIN (SELECT * FROM customers UNION ALL SELECT * FROM customers) t ON t.id = o.customer_id WHERE o.customer_id = 1',
+    ['1'],
+  ],
   ['SELECT customer_id, customer_email FROM order_overview WHERE customer_id = 1', ['1']],
   ['UPDATE customers SET region = region WHERE id = 2 RETURNING *', ['2']],
   ["INSERT INTO tickets VALUES (900, 3, 'EU', 'x') RETURNING customer_id", ['3']],
@@ -95,6 +107,22 @@ const incomplete: readonly Case[] = [
   ],
   [
     'UPDATE customers SET notes = (SELECT first_name FROM customers WHERE id = 2) WHERE id = 1 RETURNING id, notes',
+    ['1'],
+  ],
+  // What compares a value that is passed in decides nothing about the row that it is from.
+  ...[
+    'NOT EXISTS (SELECT FROM (SELECT b.id AS y) z WHERE z.y = a.id)',
+    'NOT EXISTS (WITH z AS (SELECT b.id AS y) SELECT FROM z WHERE z.y = a.id)',
+    'a.id NOT IN (SELECT b.id)',
+  ].map(
+    (condition) =>
+      [
+        `SELECT a.id, b.first_name FROM customers a, customers b WHERE a.id = 1 AND b.id = 2 AND ${condition}`,
+        ['1'],
+      ] as const,
+  ),
+  [
+    'SELECT a.id, b.first_name FROM customers a CROSS JOIN customers b LEFT JOIN LATERAL (SELECT b.id AS y) z ON z.y = a.id WHERE a.id = 1 AND b.id = 2',
     ['1'],
   ],
   ['SELECT a.id, b.full_name FROM customers a, customer_directory b WHERE a.id = 1 AND b.id = 2', ['1']],
