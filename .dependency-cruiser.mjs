@@ -48,7 +48,11 @@ export default {
       'enforce() is pure: it meets no socket, no file, no Redis. Wire such things up in app.',
     ),
     only('guard', ['wire', 'enforce', 'errors'], 'The guard sees messages and the plan that they belong to.'),
-    only('audit', ['wire', 'enforce', 'errors', 'policy'], 'The audit is told what happened through its port.'),
+    only(
+      'audit',
+      ['wire', 'enforce', 'errors', 'policy'],
+      'The audit is told what happened through its port.',
+    ),
     {
       name: 'audit-policy-types-only',
       comment:
