@@ -5,7 +5,6 @@
 import { isUtf8 } from 'node:buffer';
 import { hash as digest } from 'node:crypto';
 import { canonicalJson, type Json } from '../canonical.js';
-import { isSurelyCanonical } from './canonical-scan.js';
 
 export interface EventFacts {
   readonly sequence: number;
@@ -81,8 +80,7 @@ function difference(
   event: unknown,
   hash: string,
 ): 'changed' | 'reserialised' | undefined {
-  if (isSurelyCanonical(bytes) || isCanonical(event, text))
-    return isHashed(bytes, hash) ? undefined : 'changed';
+  if (isCanonical(event, text)) return isHashed(bytes, hash) ? undefined : 'changed';
   delete (event as { unmapped: Tree }).unmapped['hash'];
   return digest('sha256', canonicalJson(event as Json)) === hash ? 'reserialised' : 'changed';
 }
