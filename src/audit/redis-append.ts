@@ -29,9 +29,10 @@ export function besideStream(stream: string, what: string): string {
 /**
  * Redis runs a script whole and refuses its first write or none (redis.io, "Scripting with Lua"). The first one puts
  * back the head that stands there: a user who may not write it, and a server without memory, refuse before an event is
- * in. Heads of a stream that is gone (deleted, evicted) say nothing any more.
+ * in. Heads of a stream that is gone (deleted, evicted) say nothing any more, nor do those of an empty one: a consumer's
+ * XGROUP CREATE … MKSTREAM makes such a one again.
  */
-const APPEND_SCRIPT = `local there = redis.call('EXISTS', KEYS[1]) == 1
+const APPEND_SCRIPT = `local there = redis.call('XLEN', KEYS[1]) > 0
 local head = there and redis.call('HGET', KEYS[2], ARGV[1]) or ''
 if head ~= ARGV[2] then return head end
 redis.call('HSET', KEYS[2], ARGV[1], head)
@@ -42,6 +43,7 @@ end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return 1`;
 
+const HEAD = /^\d+ \S+$/;
 const WAIT_MS = 500;
 const LOOK_BACK_PAGES = 20;
 
@@ -66,9 +68,12 @@ export class StreamAppender {
 
   /** How far the stream is, as the server has it now. */
   async head(): Promise<StreamHead> {
-    const { type, head } = await this.#look();
-    // Heads that were lost alone, or a stream from before there were any.
-    return head === '' && type === 'stream' ? this.#lastInStream() : head;
+    const { isEmpty, head } = await this.#look();
+    if (isEmpty || HEAD.test(head)) return head;
+    // Heads that were lost alone or that somebody has changed, or a stream from before there were any.
+    const last = await this.#lastInStream();
+    if (last !== head) await this.#redis.hset(this.#heads, this.#instance, last);
+    return last;
   }
 
   /** True: all of them are in. False: the head is another one, and nothing was written. */
@@ -115,12 +120,11 @@ export class StreamAppender {
     after: StreamHead,
   ): Promise<boolean> {
     const epoch = this.#epoch;
-    const { type, head } = await this.#look();
+    const { isEmpty, head } = await this.#look();
     if (head !== before) return false;
-    if (type !== 'stream' && type !== 'none') throw new Error('WRONGTYPE the key holds no stream');
     if (epoch !== this.#epoch) throw new Error('connection was lost');
     const transaction = this.#redis.multi();
-    if (type === 'none') transaction.del(this.#heads);
+    if (isEmpty) transaction.del(this.#heads);
     for (const { uid, sequence, json } of events) {
       const fields = ['uid', uid, 'instance', this.#instance, 'seq', String(sequence), 'event', json];
       transaction.xadd(this.#stream, '*', ...fields);
@@ -132,10 +136,10 @@ export class StreamAppender {
     return true;
   }
 
-  async #look(): Promise<{ readonly type: string; readonly head: StreamHead }> {
-    const type = await this.#redis.type(this.#stream);
+  async #look(): Promise<{ readonly isEmpty: boolean; readonly head: StreamHead }> {
+    const isEmpty = (await this.#redis.xlen(this.#stream)) === 0;
     const head = (await this.#redis.hget(this.#heads, this.#instance)) ?? '';
-    return { type, head: type === 'none' ? '' : head };
+    return { isEmpty, head: isEmpty ? '' : head };
   }
 
   /** Among the newest entries; an instance that has none there is taken for one that has none at all. */
@@ -144,10 +148,7 @@ export class StreamAppender {
     for (let page = 0; page < LOOK_BACK_PAGES; page++) {
       const entries = await this.#redis.xrevrange(this.#stream, end, '-', 'COUNT', 500);
       for (const [, [, uid = '', , instance, , sequence]] of entries) {
-        if (instance !== this.#instance) continue;
-        const head = headOf({ sequence: Number(sequence), uid });
-        await this.#redis.hset(this.#heads, this.#instance, head);
-        return head;
+        if (instance === this.#instance) return headOf({ sequence: Number(sequence), uid });
       }
       const oldest = entries.at(-1)?.[0];
       if (oldest === undefined || oldest === end) break;

@@ -11,7 +11,10 @@ const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
     /^NOPERM|can't run this command|^ERR ACL/,
     'the Redis user may not do this: see "Rights in Redis" in docs/audit.md for what it needs',
   ],
-  [/^WRONGTYPE/, 'the key holds something else than a stream: remove it, or name another audit.stream'],
+  [
+    /^WRONGTYPE/,
+    'the key holds something else than a stream, or the one of its heads no hash: remove it, or name another audit.stream',
+  ],
   [/^MISCONF/, 'Redis cannot save to its disk and takes no writes: repair that disk'],
   [/^NOREPLICAS/, 'Redis has fewer replicas than its min-replicas-to-write demands'],
   [/^LOADING/, 'Redis is reading its files after a start'],

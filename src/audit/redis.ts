@@ -21,6 +21,8 @@ export interface ShipperOptions {
   readonly stream: string;
   readonly spool: Spool;
   readonly batchRecords?: number;
+  /** A command without an answer for so long is given up, and its connection. */
+  readonly commandTimeoutMs?: number;
   /** Redis became reachable or unreachable. */
   readonly onState: (up: boolean, reason: string | undefined) => void;
   /** What may lose events or has, and what holds them up. */
@@ -33,6 +35,8 @@ const COMMAND_TIMEOUT_MS = 10_000;
 const CURSOR_EVERY_MS = 500;
 const TELL_AGAIN_MS = 30_000;
 const IDLE_MS = 1_000;
+/** Attempts without a pause: a pgveil with a copy of our spool may come between our look and our write each time. */
+const CONTESTED = 10;
 /** How often an idle shipper asks whether the stream still ends where it did. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -57,6 +61,7 @@ export class Shipper {
   #toldDown = false;
   #lastError: string | undefined;
   #toldRefusal: { readonly reason: string; readonly at: number } | undefined;
+  #toldForkAt: number | undefined;
   #stopping = false;
   #savedAt = 0;
   #shipped = 0;
@@ -75,7 +80,7 @@ export class Shipper {
     this.#acknowledged = sequence;
     if (warning !== undefined) options.onProblem('warn', warning);
     this.#replicas = redisDetails(target).wait_replicas ?? 0;
-    this.redis = connectRedis(target, { commandTimeout: COMMAND_TIMEOUT_MS });
+    this.redis = connectRedis(target, { commandTimeout: options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS });
     this.#appender = new StreamAppender(this.redis, stream, spool.instance, this.#replicas);
     this.redis.on('error', (error: Error) => {
       this.#lastError = explainRefusal(describeRedisError(error));
@@ -141,9 +146,13 @@ export class Shipper {
 
   /** Ships what is synced as long as the deadline and Redis allow; the rest stays in the spool. */
   async close(deadlineMs: number): Promise<void> {
-    const until = Date.now() + deadlineMs;
+    const until = performance.now() + deadlineMs;
     // A first connection that is still being made is worth the wait, one that has failed or refuses is not.
-    while (!this.#toldDown && Date.now() < until && this.#options.spool.bytesBehind(this.#position) > 0) {
+    while (
+      !this.#toldDown &&
+      performance.now() < until &&
+      this.#options.spool.bytesBehind(this.#position) > 0
+    ) {
       if (this.#toldRefusal !== undefined) break;
       this.wake();
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -180,12 +189,12 @@ export class Shipper {
       if (events.length > 0 && !(await this.#shipUntilDone(events))) continue;
       this.#position = batch.next;
       this.#oldestUnshipped = undefined;
-      if (Date.now() - this.#savedAt >= CURSOR_EVERY_MS) this.#saveCursor();
+      if (performance.now() - this.#savedAt >= CURSOR_EVERY_MS) this.#saveCursor();
     }
   }
 
   async #idle(): Promise<void> {
-    const due = !this.#aligned || Date.now() - this.#alignedAt >= LOOK_EVERY_MS;
+    const due = !this.#aligned || performance.now() - this.#alignedAt >= LOOK_EVERY_MS;
     if (due && this.redis.status === 'ready') {
       try {
         const moved = await this.#align();
@@ -204,7 +213,7 @@ export class Shipper {
     const { spool } = this.#options;
     const durable = spool.durable;
     if (this.#position.segment === durable.segment && this.#position.offset >= durable.offset) {
-      if (Date.now() - this.#savedAt >= CURSOR_EVERY_MS) this.#saveCursor();
+      if (performance.now() - this.#savedAt >= CURSOR_EVERY_MS) this.#saveCursor();
       return undefined;
     }
     try {
@@ -234,10 +243,12 @@ export class Shipper {
         try {
           // One that was sent with an answer lost may be in: that is asked before it is sent again.
           if (!this.#aligned && (await this.#align())) return false;
-          if (await this.#ship(events)) return true;
-          // Another head: the stream has lost events between two batches, or it is another one.
-          this.#aligned = false;
-          if (await this.#align()) return false;
+          for (let attempt = 0; attempt < CONTESTED; attempt++) {
+            if (await this.#ship(events)) return true;
+            // Another head: the stream has lost events between two batches, or it is another one.
+            this.#aligned = false;
+            if (await this.#align()) return false;
+          }
         } catch (error) {
           this.#failed(error);
         }
@@ -256,7 +267,7 @@ export class Shipper {
     this.#shipped += events.length;
     this.#acknowledged = Math.max(this.#acknowledged ?? 0, parseHead(head).sequence);
     this.#head = head;
-    this.#alignedAt = Date.now();
+    this.#alignedAt = performance.now();
     this.#works();
     return true;
   }
@@ -264,7 +275,7 @@ export class Shipper {
   /** Asks how far the stream is. True: `position` is another one now. */
   async #align(): Promise<boolean> {
     const found = await this.#appender.head();
-    this.#alignedAt = Date.now();
+    this.#alignedAt = performance.now();
     if (found === this.#head) {
       this.#aligned = true;
       this.#setUp(true);
@@ -278,10 +289,7 @@ export class Shipper {
     this.#setUp(true);
     if (resume.kind === 'fork') {
       this.#passOver = 0;
-      this.#options.onProblem(
-        'error',
-        `Redis has an event ${sequence} of this pgveil (instance ${this.#options.spool.instance}) that is not the one in its spool: the spool was set back or copied. What the cursor has not passed is shipped; run pgveil audit verify`,
-      );
+      this.#tellFork(sequence);
       return false;
     }
     this.#tellLoss(sequence, resume.kind === 'older' ? resume.missing : 0);
@@ -291,6 +299,17 @@ export class Shipper {
     // What has to be shipped again must not be deleted as shipped.
     this.#saveCursor();
     return true;
+  }
+
+  /** Where two ship the same spool, each batch of the one is a fork to the other. */
+  #tellFork(sequence: number): void {
+    const at = performance.now();
+    if (this.#toldForkAt !== undefined && at - this.#toldForkAt < TELL_AGAIN_MS) return;
+    this.#toldForkAt = at;
+    this.#options.onProblem(
+      'error',
+      `Redis has an event ${sequence} of this pgveil (instance ${this.#options.spool.instance}) that is not the one in its spool: the spool was set back or copied. What the cursor has not passed is shipped; run pgveil audit verify, and let no two pgveil share a name or a copied spool`,
+    );
   }
 
   #tellLoss(sequence: number, missing: number): void {
@@ -322,7 +341,7 @@ export class Shipper {
 
   /** Each attempt fails alike: a Redis without memory would fill the log. */
   #tellRefusal(reason: string): void {
-    const at = Date.now();
+    const at = performance.now();
     const told = this.#toldRefusal;
     if (told?.reason === reason && at - told.at < TELL_AGAIN_MS) return;
     this.#toldRefusal = { reason, at };
@@ -348,7 +367,7 @@ export class Shipper {
   }
 
   #saveCursor(): void {
-    this.#savedAt = Date.now();
+    this.#savedAt = performance.now();
     const { spool } = this.#options;
     try {
       saveCursor(spool.directory, { ...this.#position, sequence: this.#acknowledged ?? 0 });

@@ -136,7 +136,7 @@ it('a Unix socket', () =>
   }));
 
 it(
-  'a Cluster: ships on while the slot of the stream moves, in order and once',
+  'a Cluster: ships on while the slot of the stream moves and its node dies, in order and once',
   () =>
     inTemporaryDirectory(async (directory) => {
       const [first, second] = await startCluster();
@@ -165,9 +165,16 @@ it(
       for (const client of [to, from]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId!);
       record(log, 60);
       await shipped(log, 400);
+      // The node that has the slot now dies, and comes back.
+      await second.kill();
+      record(log, 20);
+      await expect.poll(() => log.state().redisUp, { timeout: 10_000 }).toBe(false);
+      await second.restart();
+      record(log, 20);
+      await shipped(log, 440);
       await log.close();
       const events = (await to.xrange(stream, '-', '+')).map(([, fields]) => fields[7]!);
-      expect(events).toHaveLength(400);
+      expect(events).toHaveLength(440);
       expectChain(events.map((json) => ({ kind: recordKind.event, json })));
       expect(said.filter((message) => /no longer has|set back/.test(message))).toEqual([]);
       for (const client of clients) client.disconnect();
