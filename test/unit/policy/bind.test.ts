@@ -134,7 +134,10 @@ describe('decide', () => {
     expect([...items.linkable]).toEqual([1]);
     expect(items.subject).toMatchObject({ keys: [], complete: true, via: { column: 1 } });
     expect([...asProtected(decideIn(policy, 'r', 'ads', 'orders')).linkable].sort()).toEqual([1, 2]);
-    expect(asProtected(decideIn(policy, 'r', 'ads', 'orders')).subject).toEqual({ keys: [2], complete: true });
+    expect(asProtected(decideIn(policy, 'r', 'ads', 'orders')).subject).toEqual({
+      keys: [2],
+      complete: true,
+    });
   });
 
   it('prints conditions qualified, and an attribute as a typed constant, never as text', () => {
