@@ -12,8 +12,22 @@ interface Sighting {
   readonly test: string;
 }
 
-const sightings: Sighting[] = [];
-const state: { allowed: string | undefined; bytes: number } = { allowed: undefined, bytes: 0 };
+interface TapState {
+  readonly sightings: Sighting[];
+  allowed: string | undefined;
+  bytes: number;
+}
+
+/**
+ * Files that share a process (vitest.config.ts) share the module that is listened to as well, and it keeps the tap of the
+ * first of them: so what is seen stands beside all modules, and each file begins with nothing.
+ */
+const shared = globalThis as { pgveilCanaryTap?: TapState };
+const state = (shared.pgveilCanaryTap ??= { sightings: [], allowed: undefined, bytes: 0 });
+const { sightings } = state;
+sightings.length = 0;
+state.allowed = undefined;
+state.bytes = 0;
 
 vi.mock(import('../../src/session/channel.js'), async (original) => {
   const channel = await original();
