@@ -209,7 +209,7 @@ describe.each(postgresVersions)('connections to PostgreSQL %i', (version) => {
     expect(proxy.audit.lines()).toEqual(['SELECT forward failure 0']);
   });
 
-  test('the client vanishes in the middle of a result: the statement ends as interrupted', async () => {
+  test('the client vanishes in the middle of a result: the statement ends as interrupted, with the rows that went', async () => {
     const client = await s.RawClient.login(
       proxy,
       { user: 'crm_support', database: db.name },
@@ -218,7 +218,8 @@ describe.each(postgresVersions)('connections to PostgreSQL %i', (version) => {
     client.send(s.query("SELECT repeat('x', 1000) FROM generate_series(1, 1000000)"));
     await client.until('data-row', 10);
     client.close();
-    await expect.poll(() => proxy.audit.lines()).toEqual(['SELECT forward interrupted 0']);
+    const interrupted: unknown = expect.stringMatching(/^SELECT forward interrupted [1-9]\d+$/);
+    await expect.poll(() => proxy.audit.lines()).toEqual([interrupted]);
   });
 
   test('a large result streams in bounded memory past a slow reader, unchanged', async () => {
