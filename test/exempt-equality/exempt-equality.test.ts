@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import pg from 'pg';
 import { startProxy, type Proxy } from '../support/proxy.js';
-import { postgresVersions } from '../support/servers.js';
+import { versionsOfLongTests } from '../support/servers.js';
 import { runScript } from './run-script.js';
 
 const folder = new URL('scripts/', import.meta.url).pathname;
@@ -29,7 +29,7 @@ sessions:
   - { user: postgres, exempt: true, audit: statements }
 `;
 
-describe.each(postgresVersions)('on PostgreSQL %i, an exempt session', (version) => {
+describe.each(versionsOfLongTests)('on PostgreSQL %i, an exempt session', (version) => {
   let proxy: Proxy;
   let policies: string;
   // The fast way of `audit: connections` reads nothing that depends on the version, so one is enough.

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Pair } from '../soak/noninterference.js';
 import { statisticsScript } from '../soak/scripts.js';
 import { unnoticed } from '../support/hidden.js';
-import { postgresVersions } from '../support/servers.js';
+import { versionsOfLongTests } from '../support/servers.js';
 
 /** For each of the two roles. */
 const statements = Number(process.env['PGVEIL_SOAK_STATEMENTS'] ?? 600) / 2;
 const seed = Number(process.env['PGVEIL_SOAK_SEED'] ?? 1);
 
-describe.each(postgresVersions)('random statements on PostgreSQL %i, through the wire', (version) => {
+describe.each(versionsOfLongTests)('random statements on PostgreSQL %i, through the wire', (version) => {
   const pairs: Partial<Record<'support' | 'marketing', Pair>> = {};
   beforeAll(async () => {
     pairs.support = await Pair.start(version, unnoticed.support);

@@ -21,6 +21,13 @@ export interface ProvidedRedis {
 /** The versions that tests run on, for `describe.each(postgresVersions)`. */
 export const postgresVersions = [18, 15] as const;
 
+/**
+ * The same for tests of half a minute: `npm test` runs them on 18 to stay below its ten minutes, `npm run test:versions`
+ * (CI runs it too) on both.
+ */
+export const versionsOfLongTests: readonly (15 | 18)[] =
+  process.env['PGVEIL_ALL_VERSIONS'] === '1' ? postgresVersions : [18];
+
 export function postgresServer(version: 15 | 18): ProvidedPostgres {
   return inject(version === 18 ? 'postgres18' : 'postgres15');
 }

@@ -4,7 +4,7 @@ import { type GovernedRole, Pair } from '../../soak/noninterference.js';
 import { statisticsScript } from '../../soak/scripts.js';
 import { canariesMayPass } from '../../support/canary-tap.js';
 import { unnoticed } from '../../support/hidden.js';
-import { postgresVersions } from '../../support/servers.js';
+import { versionsOfLongTests } from '../../support/servers.js';
 
 canariesMayPass('a weakened pgveil leaks on purpose');
 
@@ -16,7 +16,7 @@ export function expectCaught(
   role: GovernedRole,
   options: { readonly both?: string; readonly statistics?: boolean } = {},
 ): void {
-  describe.each(postgresVersions)('the soak on PostgreSQL %i', (version) => {
+  describe.each(versionsOfLongTests)('the soak on PostgreSQL %i', (version) => {
     it(`catches ${weakness}`, { timeout: 600_000 }, async () => {
       const pair = await Pair.start(version, unnoticed[role], options);
       try {

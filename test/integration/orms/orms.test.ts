@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type TestDatabase } from '../../support/databases.js';
+import { versionsOfLongTests } from '../../support/servers.js';
 import { compare, corpora, corpusOf, shareOf, type Outcomes } from './outcomes.js';
 import { replay, type Answer } from './replay.js';
 import { throughProxy, type Login } from './support.js';
@@ -15,7 +16,7 @@ const file = 'test/orm-corpus/outcomes.json';
 const write = process.env['PGVEIL_WRITE_OUTCOMES'] === 'true';
 const expected = (): File => JSON.parse(readFileSync(file, 'utf8')) as File;
 
-describe.each([18, 15] as const)(
+describe.each(versionsOfLongTests)(
   'recorded statements of ORMs on PostgreSQL %i',
   { timeout: 60_000 },
   (version) => {
