@@ -148,7 +148,7 @@ export class Crew {
     },
   ): void {
     const process = cluster.fork();
-    watchHandOvers(process);
+    watchHandOvers(process, () => this.#closing);
     const places = new WorkerPlaces(this.#places);
     let starting = start;
     const line: Line<ToWorker, ToPrimary> = new Line<ToWorker, ToPrimary>(

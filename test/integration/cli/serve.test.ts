@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -205,6 +206,31 @@ describe('pgveil serve', () => {
     await idleEnded;
     await expect(connect('crm_support')).rejects.toThrow();
     expect((await column(busy, EMAIL)).length).toBe(5);
+    await busy.query('COMMIT');
+    expect((await server.finished).code).toBe(0);
+  });
+
+  it('leaves nobody waiting at the door while it drains: a connection that comes too late is closed', async () => {
+    const busy = await connect('crm_support');
+    await busy.query('BEGIN');
+    const ends: Promise<unknown>[] = [];
+    const knock = (): void => {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.on('error', () => undefined).resume();
+      ends.push(new Promise((resolve) => socket.once('close', resolve)));
+    };
+    for (let n = 0; n < 50; n++) knock();
+    server.child.kill('SIGTERM');
+    while (!server.stderr().includes('pgveil stops')) {
+      knock();
+      await sleep(0);
+    }
+    // The workers close their doors in these milliseconds, each at its own.
+    for (const until = performance.now() + 300; performance.now() < until;) {
+      knock();
+      await sleep(0);
+    }
+    await Promise.all(ends);
     await busy.query('COMMIT');
     expect((await server.finished).code).toBe(0);
   });
