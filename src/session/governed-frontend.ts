@@ -202,11 +202,11 @@ export class GovernedFrontend implements FrameSink {
       if (plan.plans.some((one) => awaitsNames(one.facts, state))) return this.waitForAnswers();
       if (this.to.planner.mixesLimits(plan)) return this.refuse.query(refusals.mixedLimits());
       const stanceOf = this.to.planner.stanceOf.bind(this.to.planner);
-      begun = { plan, runs: this.starts.ofPlan(plan, this.observes(plan), stanceOf), failed: false };
+      begun = { plan, runs: this.starts.ofPlan(plan, this.observes(plan), stanceOf), refused: undefined };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;
     }
-    if (begun.failed) return this.refuse.query(refusals.auditUnavailable());
+    if (begun.refused !== undefined) return this.refuse.queryOf(begun.refused);
     const { runs } = begun;
     const plan = begun.plan!;
     const enforced = this.observes(plan) ? undefined : plan;
@@ -327,17 +327,11 @@ export class GovernedFrontend implements FrameSink {
         stance,
         portal,
       );
-      begun = { plan: undefined, runs: [run], failed: false };
+      begun = { plan: undefined, runs: [run], refused: undefined };
       const wait = this.starts.wait(begun);
       if (wait !== undefined) return wait;
     }
-    const run = begun.runs[0]!;
-    if (begun.failed)
-      return this.refuse.extended(
-        refusals.auditUnavailable(),
-        run.record,
-        run.source ?? emptyFacts(run.record.command),
-      );
+    const run = begun.refused ?? begun.runs[0]!;
     if (run.poison !== undefined) return this.refuse.poison(run.poison, run);
     run.subjects?.bound(state.portals.expected(name)?.resultFormats);
     const describe = isGuarded(name, run, this.state) ? undefined : this.describePortal(name);

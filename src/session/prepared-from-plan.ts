@@ -1,5 +1,5 @@
 /** From the plan of a Parse's text to the prepared statement and what is sent for it. It knows no names and no order. */
-import { emptyFacts } from '../enforce/empty-facts.js';
+import { emptyFacts, unfollowed } from '../enforce/empty-facts.js';
 import type { EnforcedSql, PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import type { GuardMark, Prepared } from './prepared.js';
 
@@ -25,7 +25,8 @@ export function preparedFromPlan(
   const one = plan.plans[0];
   if (one?.kind === 'refuse' && !observing && plan.plans.length === 1)
     return { ok: false, refusal: one.refusal, facts: one.facts };
-  const facts = one?.facts ?? emptyFacts('EMPTY');
+  const known = one?.facts ?? emptyFacts('EMPTY');
+  const facts = observing && one?.kind === 'refuse' ? unfollowed(known) : known;
   const value: Prepared = {
     text: plan,
     command: facts.command,

@@ -38,7 +38,11 @@ export class Refuser {
 
   /** In the place of a Query or FunctionCall. */
   query(refusal: Refusal): readonly Buffer[] {
-    const run = this.refusedRun(refusal, ignoredText, emptyFacts('UNKNOWN'));
+    return this.queryOf(this.refusedRun(refusal, ignoredText, emptyFacts('UNKNOWN')));
+  }
+
+  /** The same, for a statement that has its poison. */
+  queryOf(run: StatementRun): readonly Buffer[] {
     this.state.answers.push({ kind: 'query', runs: [run], single: false, at: 0 });
     this.state.batch++;
     return [queryFrame(poisonSql(run.poison!))];

@@ -4,6 +4,7 @@
  */
 import type { SessionIdentity } from '../audit/types.js';
 import { withoutNames } from '../enforce/doubtful-text.js';
+import { unfollowed } from '../enforce/empty-facts.js';
 import type { PlanFacts, QueryPlan, Refusal } from '../enforce/types.js';
 import { announceEffect, readsOn, settleEffect, sourceOf } from './effects.js';
 import type { Hold } from './hold.js';
@@ -19,7 +20,8 @@ import type { RunDecision, RunLedger, StatementRun, TextFacts } from './statemen
 export interface Begun {
   readonly plan: QueryPlan | undefined;
   readonly runs: StatementRun[];
-  failed: boolean;
+  /** It could not: the first of them, to be answered with the refusal. */
+  refused: StatementRun | undefined;
 }
 
 /** Under what a statement is started. */
@@ -64,7 +66,10 @@ export class StatementStarts {
       const refusal = one.kind === 'refuse' ? one.refusal : undefined;
       const decision: RunDecision = observing ? 'observe' : one.kind === 'refuse' ? 'deny' : one.kind;
       const why = observing ? undefined : refusal;
-      const run = this.begin(plan, one.facts, decision, why, stanceOf(plan, runs.length));
+      const facts = observing && refusal !== undefined ? unfollowed(one.facts) : one.facts;
+      const shape = plan.shapes?.[runs.length];
+      const text = shape === undefined ? plan : { ...shape, tags: plan.tags };
+      const run = this.begin(text, facts, decision, why, stanceOf(plan, runs.length));
       runs.push(run);
       if (run.poison !== undefined) break;
     }
@@ -104,7 +109,7 @@ export class StatementStarts {
       command: facts.command,
       decision: poison === undefined ? decision : 'deny',
       facts,
-      source: source.ok ? source.facts : facts,
+      source: source.ok ? source.facts : poison === undefined ? unfollowed(facts) : facts,
       poison,
       statementChange: changes?.statementChange,
       portalChange: changes?.portalChange,
@@ -128,8 +133,9 @@ export class StatementStarts {
       Promise.all(waits),
       () => undefined,
       () => {
-        begun.failed = true;
-        for (const run of begun.runs) this.abandon(run, refusals.auditUnavailable());
+        const refusal = refusals.auditUnavailable();
+        for (const run of begun.runs) this.abandon(run, refusal);
+        begun.refused = refusedAlready(begun.runs[0]!, refusal);
       },
     );
   }
@@ -140,7 +146,7 @@ export class StatementStarts {
    */
   release(): void {
     const begun = this.take();
-    if (begun === undefined || begun.failed) return;
+    if (begun === undefined || begun.refused !== undefined) return;
     for (const run of begun.runs) {
       settleEffect(run, this.state, undefined);
       // It has not run, and the error may have been that its own text was not understood.
@@ -153,6 +159,11 @@ export class StatementStarts {
     settleEffect(run, this.state, undefined);
     this.ledger.finish(run, 'refused', refusal.sqlstate, refusal)?.catch(() => undefined);
   }
+}
+
+/** INVARIANT(one-event): its event is written, and the answer to it makes no second one. */
+function refusedAlready(run: StatementRun, refusal: Refusal): StatementRun {
+  return { ...run, poison: makePoison(refusal), statementChange: undefined, portalChange: undefined };
 }
 
 /** EXECUTE and FETCH say nothing of what they run: their events name the text behind the name, with their own tags. */

@@ -419,8 +419,9 @@ describe.each(postgresVersions)('order and state on PostgreSQL %i', (version) =>
     await client.until('ready-for-query', 2);
     proxy.audit.readyFor = () => Promise.reject(new Error('disk full'));
     client.messages.length = 0;
+    proxy.audit.statements.length = 0;
     client.send(
-      query('INSERT INTO t VALUES (99)'),
+      query('INSERT INTO t VALUES (99); SELECT 2'),
       parse('INSERT INTO t VALUES (98)'),
       bind(),
       execute(),
@@ -438,6 +439,12 @@ describe.each(postgresVersions)('order and state on PostgreSQL %i', (version) =>
       'ready I',
     ]);
     expect((await db.query('SELECT i FROM t')).rows).toEqual([]);
+    // Each refused statement has one event, however it was answered.
+    expect(proxy.audit.lines()).toEqual([
+      'INSERT forward refused 0',
+      'SELECT forward refused 0',
+      'INSERT forward refused 0',
+    ]);
     client.close();
   });
 
@@ -456,11 +463,22 @@ describe.each(postgresVersions)('order and state on PostgreSQL %i', (version) =>
   test('observe forwards the text unchanged and says what would have been', async () => {
     proxy.mode = 'observe';
     const client = await viaProxy();
-    client.send(query("SELECT 'REFUSED'"), parse("SELECT 'REFUSED'"), bind(), execute(), sync);
-    await client.until('ready-for-query', 2);
+    client.send(
+      ...[query("SELECT 'REFUSED'"), parse("SELECT 'REFUSED'"), bind(), execute(), sync],
+      ...[query('EXECUTE made_by_nobody'), query('SELECT 1')],
+    );
+    await client.until('ready-for-query', 4);
     proxy.mode = 'enforce';
-    expect(client.messages.filter((message) => message.kind === 'data-row')).toHaveLength(2);
-    expect(proxy.audit.lines()).toEqual(['SELECT observe success 1', 'SELECT observe success 1']);
+    expect(client.messages.filter((message) => message.kind === 'data-row')).toHaveLength(3);
+    expect(proxy.audit.lines()).toEqual([
+      'SELECT observe success 1',
+      'SELECT observe success 1',
+      'EXECUTE observe failure 0',
+      'SELECT observe success 1',
+    ]);
+    // What was not followed to its end may read anything, so strict durability has its intent first.
+    const facts = proxy.audit.statements.map(({ record }) => record.facts?.protectedData);
+    expect(facts).toEqual([true, true, true, false]);
     client.close();
   });
 
