@@ -116,6 +116,13 @@ function partsOf(source: EventSource, event: LifecycleEvent): Particular {
         statusDetail: `${event.entries} entries are removed from the stream by audit.trim`,
         more: { trimmed: { stream: event.stream, instances: event.instances } },
       };
+    case 'expiry':
+      return {
+        activity: { id: activity.other, name: 'Audit spool expired' },
+        session: ofItself(source),
+        statusDetail: `${event.segments} segments are deleted from the spool by audit.spool_limits.age`,
+        more: { expired: { segments: event.segments, instances: event.instances } },
+      };
     case 'checkpoint':
       return {
         activity: { id: activity.other, name: 'Audit checkpoint' },

@@ -133,6 +133,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       const name = cause instanceof Error ? cause.name : 'unknown';
       drop('bug', Date.now(), `bug: an audit event could not be built (${name})`);
     },
+    announce: (expiring) =>
+      append({ ...lifecycle(source, { kind: 'expiry', ...expiring }), until: 'synced', beyondLimit: true }),
     onWarning: (message) => tell('warn', message),
   });
   const source = eventSource(spool.instance, options.version, options.subjectKey);

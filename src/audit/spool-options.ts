@@ -1,5 +1,6 @@
 /** What a spool is told when it is opened. */
 import type { SpoolLimits } from './spool-limits.js';
+import type { ExpiringSegments } from './spool-retention.js';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -7,6 +8,11 @@ export interface SpoolOptions {
   readonly limits?: Partial<SpoolLimits>;
   /** Events go to Redis from here. Absent: the spool alone is the log. */
   readonly shipping?: boolean;
+  /**
+   * Without Redis: writes the event that tells of segments which their age deletes, and resolves when it is on disk.
+   * Absent: none is deleted.
+   */
+  readonly announce?: (expiring: ExpiringSegments) => Promise<void>;
   /** Entries waiting in memory while the disk takes nothing; what comes on top is refused. */
   readonly maxQueued?: number;
   /** The same, by what they hold. */

@@ -4,23 +4,48 @@
  *
  * INVARIANT(spool-keeps-unshipped): with Redis nothing goes that Redis has not acknowledged, however full the spool is;
  * without it nothing goes but by an age limit that a person has stated.
+ * INVARIANT(expiry-told): without Redis nothing goes before an event that names the last event of what goes is on disk, so
+ * that `audit verify` can tell it from what somebody else has deleted. With Redis the cursor says that the stream has it.
  */
+import { headsOfSegments } from './spool-heads.js';
 import type { OpenIntents } from './spool-intents.js';
 import type { SpoolLimits } from './spool-limits.js';
 import type { SegmentFiles } from './spool-segments.js';
+import type { TrimmedHeads } from './types.js';
+
+/** Segments that are about to be deleted by their age. */
+export interface ExpiringSegments {
+  readonly segments: number;
+  readonly instances: TrimmedHeads;
+}
+
+export interface SpoolRetentionOptions {
+  readonly directory: string;
+  readonly limits: SpoolLimits;
+  readonly shipping: boolean;
+  /** Resolves when the event about it is on disk. Absent: without Redis nothing is deleted. */
+  readonly announce: ((expiring: ExpiringSegments) => Promise<void>) | undefined;
+  /** Room has been made. */
+  readonly onRoom: () => void;
+  readonly onWarning: ((message: string) => void) | undefined;
+}
 
 export class SpoolRetention {
   readonly #files: SegmentFiles;
+  readonly #options: SpoolRetentionOptions;
   readonly #limits: SpoolLimits;
   readonly #intents: OpenIntents;
   /** Undefined: the spool alone is the log. */
   #shippedBelow: number | undefined;
+  #announcing = false;
+  #stopped = false;
 
-  constructor(files: SegmentFiles, limits: SpoolLimits, shipping: boolean, intents: OpenIntents) {
+  constructor(files: SegmentFiles, intents: OpenIntents, options: SpoolRetentionOptions) {
     this.#files = files;
-    this.#limits = limits;
     this.#intents = intents;
-    this.#shippedBelow = shipping ? 0 : undefined;
+    this.#options = options;
+    this.#limits = options.limits;
+    this.#shippedBelow = options.shipping ? 0 : undefined;
   }
 
   /** All segments below are in Redis, and no others: fewer than before when Redis has lost some. */
@@ -56,14 +81,56 @@ export class SpoolRetention {
     return this.#shippedBelow !== undefined && segment < this.#shippedBelow;
   }
 
-  /** Deletes what is older than it may be. */
+  /** Deletes what is older than it may be; without Redis in a moment, once an event has told it. */
   expire(): void {
+    const due = this.#expired();
+    if (due.length === 0) return;
+    if (this.#shippedBelow === undefined) this.#announce(due);
+    else for (const number of due) this.#files.delete(number);
+  }
+
+  /** Deletes nothing more: the directory may be another's soon. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #expired(): readonly number[] {
     const { ageMs } = this.#limits;
-    if (ageMs === undefined) return;
-    for (const number of this.#deletable()) {
-      if (this.#files.ageMs(number) <= ageMs) break;
-      this.#files.delete(number);
+    if (ageMs === undefined) return [];
+    const deletable = this.#deletable();
+    const young = deletable.findIndex((number) => this.#files.ageMs(number) <= ageMs);
+    return young < 0 ? deletable : deletable.slice(0, young);
+  }
+
+  #announce(due: readonly number[]): void {
+    const { announce, directory } = this.#options;
+    if (announce === undefined || this.#announcing) return;
+    const next = this.#files.sizes.numbers().find((number) => number > due.at(-1)!)!;
+    const instances = headsOfSegments(directory, due, next);
+    this.#announcing = true;
+    announce({ segments: due.length, instances })
+      .then(
+        () => this.#deleteTold(due),
+        // The spool takes no event, which it tells itself. They are due again with the next look.
+        () => undefined,
+      )
+      .finally(() => (this.#announcing = false));
+  }
+
+  #deleteTold(due: readonly number[]): void {
+    if (this.#stopped) return;
+    try {
+      for (const number of due) this.#files.delete(number);
+      this.#options.onRoom();
+    } catch (error) {
+      this.tellFailure(error);
     }
+  }
+
+  /** What is old stays, and is tried again. */
+  tellFailure(error: unknown): void {
+    const { code } = error as NodeJS.ErrnoException;
+    this.#options.onWarning?.(`old audit segments cannot be deleted (${code ?? 'unknown'})`);
   }
 
   /** False: the limit is reached, and nothing may go. */

@@ -75,7 +75,14 @@ export class Spool {
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 128 * 1024 ** 2;
     this.#queue = new SpoolQueue(this.#maxQueued, this.#maxQueuedBytes);
     const shipping = options.shipping ?? false;
-    this.#retention = new SpoolRetention(this.#files, limits, shipping, this.#intents);
+    this.#retention = new SpoolRetention(this.#files, this.#intents, {
+      directory: options.directory,
+      limits,
+      shipping,
+      announce: options.announce,
+      onRoom: () => this.#room.look(),
+      onWarning: options.onWarning,
+    });
     this.#room = new SpoolRoom({
       directory: options.directory,
       bytes: limits.bytes,
@@ -212,6 +219,7 @@ export class Spool {
     this.#closed = true;
     clearTimeout(this.#flushTimer);
     this.#room.stop();
+    this.#retention.stop();
     clearInterval(this.#housekeeping);
     this.#sync.stop();
     // An fd must not be closed under a sync that still runs on it; the process is ending and will close it.
@@ -293,11 +301,12 @@ export class Spool {
       return;
     }
     try {
+      // Moved away by hand, it has no age, and would hold up those behind it.
+      this.#room.forgetMissing();
       this.#retention.expire();
       this.#room.look();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      this.#options.onWarning?.(`old audit segments cannot be deleted (${code ?? 'unknown'})`);
+      this.#retention.tellFailure(error);
     }
   }
 

@@ -138,6 +138,12 @@ export type LifecycleEvent =
       readonly entries: number;
       readonly instances: TrimmedHeads;
     }
+  | {
+      /** Segments of a spool that is the only log are about to be deleted by their age. */
+      readonly kind: 'expiry';
+      readonly segments: number;
+      readonly instances: TrimmedHeads;
+    }
   | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint };
 
 /** `disk`: it failed; `limit`: audit.spool_limits.bytes was reached; `bug`: the event could not be built. */

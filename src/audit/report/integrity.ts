@@ -41,7 +41,7 @@ function notesOf({ chains, keys, notes }: VerifyResult): string[] {
   for (const { instance, beginning, first, signedUpTo, unsigned } of chains) {
     if (beginning === 'trimmed') {
       found.push(
-        `chain ${instance} begins with event ${first}: older ones were deleted from the stream as configured; those of the period, if there were any, are neither counted nor verified here`,
+        `chain ${instance} begins with event ${first}: older ones were deleted as configured; those of the period, if there were any, are neither counted nor verified here`,
       );
     }
     if (signedUpTo === undefined) {

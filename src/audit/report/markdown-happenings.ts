@@ -91,7 +91,7 @@ export function gaps({ drops, recoveries, trims, interrupted }: Report): Section
     leftOut(drops.total, drops.first.length),
     notes('Recoveries after a crash', recoveries),
     leftOut(recoveries.total, recoveries.first.length),
-    notes('Old events deleted from the stream as configured', trims),
+    notes('Old events deleted as configured', trims),
     leftOut(trims.total, trims.first.length),
     interrupted.total === 0
       ? 'Interrupted statements: none.'

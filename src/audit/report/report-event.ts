@@ -178,6 +178,7 @@ const byMember = {
   alert: 'alert',
   checkpoint: 'checkpoint',
   trimmed: 'trim',
+  expired: 'trim',
   dropped: 'drop',
   recovered: 'recovery',
 } as const;

@@ -16,6 +16,7 @@ export interface EventFacts {
   readonly prev: string;
   readonly checkpoint: CheckpointMember | undefined;
   readonly trimmed: TrimMember | undefined;
+  readonly expired: TrimMember | undefined;
 }
 
 export interface CheckpointMember {
@@ -27,7 +28,8 @@ export interface CheckpointMember {
 
 /** The last removed event of each instance. */
 export interface TrimMember {
-  readonly stream: string;
+  /** Undefined: it was removed from the spool. */
+  readonly stream: string | undefined;
   readonly instances: Readonly<Record<string, { readonly sequence: number; readonly hash: string }>>;
 }
 
@@ -127,7 +129,7 @@ function keysAreSorted(value: unknown): boolean {
 function factsOf(event: unknown): EventFacts | undefined {
   if (!isTree(event) || !isTree(event['metadata']) || !isTree(event['unmapped'])) return undefined;
   const { sequence, uid } = event['metadata'];
-  const { instance, hash, prev, checkpoint, trimmed } = event['unmapped'];
+  const { instance, hash, prev, checkpoint, trimmed, expired } = event['unmapped'];
   const { time } = event;
   return isSequence(sequence) &&
     typeof uid === 'string' &&
@@ -144,6 +146,7 @@ function factsOf(event: unknown): EventFacts | undefined {
         prev,
         checkpoint: checkpointOf(checkpoint),
         trimmed: trimOf(trimmed),
+        expired: expiryOf(expired),
       }
     : undefined;
 }
@@ -163,12 +166,21 @@ function checkpointOf(member: unknown): CheckpointMember | undefined {
 function trimOf(member: unknown): TrimMember | undefined {
   if (!isTree(member) || typeof member['stream'] !== 'string' || !isTree(member['instances']))
     return undefined;
+  return { stream: member['stream'], instances: headsOf(member['instances']) };
+}
+
+function expiryOf(member: unknown): TrimMember | undefined {
+  if (!isTree(member) || !isTree(member['instances'])) return undefined;
+  return { stream: undefined, instances: headsOf(member['instances']) };
+}
+
+function headsOf(members: Tree): TrimMember['instances'] {
   const instances: Record<string, { sequence: number; hash: string }> = {};
-  for (const [name, last] of Object.entries(member['instances'])) {
+  for (const [name, last] of Object.entries(members)) {
     if (!isTree(last) || !isSequence(last['sequence']) || !isHash(last['hash'])) continue;
     instances[name] = { sequence: last['sequence'], hash: last['hash'] };
   }
-  return { stream: member['stream'], instances };
+  return instances;
 }
 
 function isTree(value: unknown): value is Tree {

@@ -1,4 +1,4 @@
-/** The trims that a log tells of (INVARIANT(trim-told)): the only thing that explains why the beginning of a chain is gone. */
+/** The trims that a log tells of (INVARIANT(trim-told), INVARIANT(expiry-told)): the only thing that explains why the beginning of a chain is gone. */
 import type { TrimMember } from './check-event.js';
 import type { SeenHashes } from './seen-hashes.js';
 
@@ -12,7 +12,7 @@ export class TrimRecords {
   /** Per instance, in the order in which they were told. */
   readonly #removed = new Map<string, Removed[]>();
 
-  /** @param stream - the one that is verified; undefined: no stream is, and every record counts */
+  /** @param stream - the one that is verified, of which alone records count then; undefined: a spool is, and every record counts */
   constructor(stream: string | undefined) {
     this.#stream = stream;
   }

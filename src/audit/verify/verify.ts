@@ -15,7 +15,7 @@ export interface VerifyOptions {
   readonly anchor?: Anchor | undefined;
   /** The items begin somewhere in the middle of the log, because somebody asked for that. */
   readonly window?: boolean;
-  /** Trims of other streams prove nothing about this one. */
+  /** Trims of other streams and of spools prove nothing about this one. */
   readonly stream?: string | undefined;
   /** With keys: events behind the last checkpoint may span this long. */
   readonly unsignedLimitMs?: number;
@@ -105,6 +105,7 @@ class Verifier {
     const differences = entryDifferences(event, facts);
     if (differences !== '' && !changed) this.#findings.add('entry-differs', place, differences, about);
     if (facts.trimmed !== undefined && !changed) this.#trims.add(facts.trimmed);
+    if (facts.expired !== undefined && !changed) this.#trims.add(facts.expired);
     // What an event says of its place counts only while its hash holds.
     this.#chain(changed ? instance : facts.instance).add(changed ? { ...facts, ...about } : facts, place);
     return json;

@@ -424,7 +424,7 @@ describe('the beginning of a stream', () => {
   /** The honest log with a trim told in its last event. */
   async function trimmed(
     copies: number,
-    told: (heads: Record<string, unknown>) => unknown,
+    told: (heads: Record<string, unknown>) => object,
   ): Promise<VerifyResult> {
     const { rows } = honest;
     await writeStream(redis, STREAM, [...rows.slice(0, 10), ...rows.slice(10 - copies, -1)]);
@@ -432,7 +432,7 @@ describe('the beginning of a stream', () => {
     const first = all[14]![0];
     const trim = resealed(rows.at(-1)!, ({ unmapped }) => {
       delete unmapped.checkpoint;
-      unmapped['trimmed'] = told(headsBefore(first, all));
+      Object.assign(unmapped, told(headsBefore(first, all)));
     });
     await redis.xadd(
       STREAM,
@@ -451,31 +451,27 @@ describe('the beginning of a stream', () => {
   }
 
   it('behind a recorded trim is clean', async () => {
-    const result = await trimmed(0, (instances) => ({ stream: STREAM, instances }));
+    const result = await trimmed(0, (instances) => ({ trimmed: { stream: STREAM, instances } }));
     expect(found(result)).toEqual([]);
     expect(result.chains.map(({ beginning }) => beginning)).toEqual(['trimmed', 'trimmed']);
   });
 
   it('with copies of removed events behind it is clean', async () => {
-    expect(found(await trimmed(6, (instances) => ({ stream: STREAM, instances })))).toEqual([]);
+    expect(found(await trimmed(6, (instances) => ({ trimmed: { stream: STREAM, instances } })))).toEqual([]);
   });
 
-  it.each<[string, (heads: Record<string, unknown>) => unknown]>([
-    ['no record', () => undefined],
-    ['the record of another stream', (instances) => ({ stream: 'another', instances })],
+  const recorded = (instances: object): object => ({ trimmed: { stream: STREAM, instances } });
+  it.each<[string, (heads: Record<string, unknown>) => object]>([
+    ['no record', () => ({})],
+    ['the record of another stream', (instances) => ({ trimmed: { stream: 'another', instances } })],
+    ["the record of a spool's deleted segments", (instances) => ({ expired: { segments: 1, instances } })],
     [
       'a record that ends earlier',
-      (heads) => ({
-        stream: STREAM,
-        instances: { ...heads, [CHAIN]: { sequence: 2, hash: 'a'.repeat(64) } },
-      }),
+      (heads) => recorded({ ...heads, [CHAIN]: { sequence: 2, hash: 'a'.repeat(64) } }),
     ],
     [
       'a record of another event',
-      (heads) => ({
-        stream: STREAM,
-        instances: { ...heads, [CHAIN]: { ...(heads[CHAIN] as object), hash: 'a'.repeat(64) } },
-      }),
+      (heads) => recorded({ ...heads, [CHAIN]: { ...(heads[CHAIN] as object), hash: 'a'.repeat(64) } }),
     ],
   ])('behind %s is a finding', async (_, told) => {
     const result = await trimmed(0, told);

@@ -16,6 +16,7 @@ import { AuditUnavailableError, openAuditLog } from '../../../src/audit/log.js';
 import { CHAIN_START } from '../../../src/audit/chain.js';
 import { readItems } from '../../../src/audit/read/read-events.js';
 import { SegmentFiles } from '../../../src/audit/spool-segments.js';
+import { headsOfSegments } from '../../../src/audit/spool-heads.js';
 import { SpoolReader } from '../../../src/audit/spool-reader.js';
 import { verifyEvents } from '../../../src/audit/verify/verify.js';
 import { decodeRecord, recordKind, segmentName } from '../../../src/audit/spool-format.js';
@@ -250,14 +251,111 @@ describe('age', () => {
       for (const number of [1, 2]) utimesSync(join(directory, segmentName(number)), then, then);
       if (shipping) spool.shippedBelow(shipped);
       spool.release();
-      const again = open(directory, { limits: { ...limits, ageMs: limits.ageMs }, shipping });
+      const announce = (): Promise<void> => Promise.resolve();
+      const again = open(directory, { limits: { ...limits, ageMs: limits.ageMs }, shipping, announce });
       if (shipping) again.shippedBelow(shipped);
       else again.keepHouse();
+      await new Promise(setImmediate);
       // The third held its header alone.
       expect(again.segments().filter((number) => number <= 3)).toEqual(left);
       again.release();
     }),
   );
+
+  /** Segments that are two days old, but for the open one. */
+  async function oldSegments(directory: string, count: number): Promise<void> {
+    for (let start = 0; start < count; start++) {
+      const spool = open(directory);
+      await put(spool, 'event', `old-${start}`);
+      spool.release();
+    }
+    const then = Date.now() / 1000 - 2 * 86_400;
+    for (const number of listSegments(directory).keys())
+      utimesSync(join(directory, segmentName(number)), then, then);
+  }
+
+  it('INVARIANT(expiry-told): nothing goes before its event is on disk, and what was moved away holds up nothing', () =>
+    inTemporaryDirectory(async (directory) => {
+      await oldSegments(directory, 4);
+      const told: unknown[] = [];
+      let answer: { resolve: () => void; reject: (error: Error) => void } | undefined;
+      const spool = open(directory, {
+        limits: { ageMs: 86_400_000 },
+        announce: (expiring) => {
+          told.push(expiring);
+          return new Promise<void>((resolve, reject) => (answer = { resolve, reject }));
+        },
+      });
+      rmSync(join(directory, segmentName(1)));
+      const [head] = events(directory).filter(({ metadata }) => metadata.sequence === 3);
+      const heads = { segments: 2, instances: { i: { sequence: 3, hash: head!.unmapped['hash'] } } };
+      spool.keepHouse();
+      spool.keepHouse();
+      expect(told).toEqual([heads]);
+      answer!.reject(new Error('the disk is full'));
+      await new Promise(setImmediate);
+      expect(spool.segments()).toEqual(expect.arrayContaining([2, 3]));
+      spool.keepHouse();
+      expect(told).toEqual([heads, heads]);
+      answer!.resolve();
+      await new Promise(setImmediate);
+      expect(spool.segments()).not.toContain(3);
+      expect([...listSegments(directory).keys()][0]).toBe(4);
+      spool.release();
+    }));
+
+  it('deletes behind an event that tells it, so that verify knows it from what a stranger has deleted', () =>
+    inTemporaryDirectory(async (directory) => {
+      const verified = () => verifyEvents(readItems({ from: { kind: 'spool', directory } }));
+      // The second round deletes the event of the first one.
+      for (const round of [1, 2]) {
+        await oldSegments(directory, 3);
+        const [oldest] = listSegments(directory).keys();
+        const log = await openAuditLog({
+          spoolDirectory: directory,
+          durability: 'relaxed',
+          version: '0',
+          instance: 'i',
+          limits: { segmentAgeMs: 20, ageMs: 86_400_000 },
+        });
+        await expect
+          .poll(() => [...listSegments(directory).keys()][0], { timeout: 10_000 })
+          .toBeGreaterThan(oldest! + round);
+        await log.close();
+        const { findings, chains } = await verified();
+        expect({ findings, beginnings: chains.map(({ beginning }) => beginning) }).toEqual({
+          findings: [],
+          beginnings: ['trimmed'],
+        });
+      }
+      await oldSegments(directory, 2);
+      const [oldest] = listSegments(directory).keys();
+      rmSync(join(directory, segmentName(oldest!)));
+      expect((await verified()).findings).toMatchObject([{ kind: 'late-beginning', chain: 'i' }]);
+    }));
+
+  it('names the last event of each instance that a deleted segment holds, also where a header is damaged', () =>
+    inTemporaryDirectory(async (directory) => {
+      for (const instance of ['a', 'b', 'b'] as const) {
+        const spool = open(directory, { instance });
+        const source = eventSource(instance, '0');
+        const made = () => statementEvent(source, 'u', 1, statement(), success);
+        spool.append({ uid: 'u', time: 1, content: { kind: 'event', draft: made }, until: 'synced' });
+        await spool.drain();
+        spool.release();
+      }
+      const heads = events(directory).map(({ metadata, unmapped }) => ({
+        sequence: metadata.sequence,
+        hash: unmapped['hash'],
+      }));
+      expect(headsOfSegments(directory, [1, 2], 3)).toEqual({ a: heads[0], b: heads[1] });
+      expect(headsOfSegments(directory, [1], 2)).toEqual({ a: heads[0] });
+      const path = join(directory, segmentName(3));
+      const bytes = readFileSync(path);
+      bytes[5]! ^= 1;
+      writeFileSync(path, bytes);
+      expect(headsOfSegments(directory, [1, 2], 3)).toEqual({ a: heads[0], b: heads[1] });
+    }));
 });
 
 describe('shipped segments stay for a Redis that loses what it has acknowledged', () => {
