@@ -11,12 +11,16 @@ const doubtful: ReadonlySet<string> = new Set(['42601', '42703']);
 const kept =
   /^(?:alter|begin|between|by|call|close|commit|copy|declare|delete|drop|execute|exists|explain|fetch|insert|merge|prepare|release|rollback|set|truncate|update|values)$/i;
 
+/** In the place of a text that the lexer does not take. */
+const NOT_UNDERSTOOD = '<not understood>';
+
 export function mayHoldValues(sqlstate: string | undefined): boolean {
   return sqlstate !== undefined && doubtful.has(sqlstate);
 }
 
 /** An audit text with its names hidden. */
 export function withoutNames(auditText: string): string {
+  if (auditText === NOT_UNDERSTOOD) return auditText;
   return auditText.replace(/"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{M}\p{N}_$]*/gu, (word) =>
     isReservedWord(word) || kept.test(word) ? word : '?',
   );

@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { fromBytes } from '../sql/byte-string.js';
 import { lex } from '../sql/lexer.js';
 import type { Parser } from '../sql/parse.js';
-import { type StatementShape, statementShape } from '../sql/shape.js';
+import { type StatementShape, statementShape, statementShapes } from '../sql/shape.js';
 import { sqlcommenterTags } from '../sql/sqlcommenter.js';
 import type { LexedText, ParseOutcome, SqlLimits, SqlProblem } from '../sql/types.js';
 import { createDescriber } from './describe.js';
@@ -28,6 +28,7 @@ export interface PlannerOptions {
 
 interface ShapeEntry extends StatementShape {
   readonly parts: readonly ShapePart[];
+  readonly shapes: QueryPlan['shapes'];
 }
 
 /** Texts beyond this length are planned each time: they would fill the cache and are rarely sent twice. */
@@ -65,8 +66,8 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
     const entry = shapes.get(shapeKey);
     if (entry !== undefined) {
       const plans = entry.parts.map((part) => finishPlan(part.draft, lexed, part.firstToken, part.endToken));
-      const { auditText: audited, shapeId: shape } = entry;
-      const hit: QueryPlan = { plans, text, auditText: audited, shapeId: shape, tags, cache: 'hit', epoch };
+      const { auditText, shapeId, shapes: each } = entry;
+      const hit: QueryPlan = { plans, text, auditText, shapeId, shapes: each, tags, cache: 'hit', epoch };
       // The tags were read from this very text, so the entry fits it alone, and it is a hit from now on.
       if (textKey !== undefined) texts.set(textKey, hit);
       return hit;
@@ -76,6 +77,7 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
         plans: result.plans,
         text,
         ...statementShape(lexed),
+        shapes: result.parts.length > 1 ? statementShapes(lexed, result.parts) : undefined,
         tags,
         cache: 'miss',
         epoch,
@@ -83,11 +85,13 @@ export function createPlanner({ parser, limits, cacheEntries = 5_000 }: PlannerO
       const { plannedFor } = result;
       if (namesToken(lexed.text)) {
         const { awaitsToken } = result;
-        return { ...fresh, auditText: TOKEN_TEXT, tags: {}, secret: true, plannedFor, awaitsToken };
+        const told = { auditText: TOKEN_TEXT, shapes: undefined, tags: {} };
+        return { ...fresh, ...told, secret: true, plannedFor, awaitsToken };
       }
       if (plannedFor !== undefined) return { ...fresh, plannedFor };
       if (result.parts.every((part) => part.draft.reusable) && textKey !== undefined && result.sound) {
-        shapes.set(shapeKey, { parts: result.parts, auditText: fresh.auditText, shapeId: fresh.shapeId });
+        const { auditText, shapeId, shapes: each } = fresh;
+        shapes.set(shapeKey, { parts: result.parts, auditText, shapeId, shapes: each });
         texts.set(textKey, { ...fresh, cache: 'hit' });
       }
       return fresh;

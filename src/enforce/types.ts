@@ -3,6 +3,7 @@ import type { BoundPolicy, SessionRule } from '../policy/types.js';
 import type { SearchPath } from '../resolve/types.js';
 import type { Catalog } from '../catalog/types.js';
 import type { NameUses } from '../sql/name-uses.js';
+import type { StatementShape } from '../sql/shape.js';
 import type { ByteString } from '../sql/types.js';
 import type { SessionSettings, TokenClaims } from './session-settings.js';
 
@@ -240,6 +241,8 @@ export interface QueryPlan {
   readonly auditText: string;
   /** Hex, equal for equal shapes. */
   readonly shapeId: string;
+  /** Of each statement by itself, where there are several. */
+  readonly shapes?: readonly StatementShape[] | undefined;
   /** sqlcommenter tags, decoded. */
   readonly tags: Readonly<Record<string, string>>;
   readonly cache: 'hit' | 'miss';

@@ -34,11 +34,11 @@ const beginsExpression = /^(?:by|between|values|return|move|forward|backward|abs
 const plainName = /^"[\p{L}\p{M}\p{N}_$]+"$/u;
 const unquotable = /^"[a-z_][a-z0-9_$]*"$/;
 
-export function piecesOf(lexed: LexedText): Piece[] {
+export function piecesOf(lexed: LexedText, from: number, to: number): Piece[] {
   const { text, tokens } = lexed;
   const pieces: Piece[] = [];
   let signGap: boolean | undefined;
-  for (let index = 0; index < tokens.length; index += 1) {
+  for (let index = from; index < to; index += 1) {
     const kind = tokens.kind(index);
     const start = tokens.start(index);
     const word = text.slice(start, tokens.end(index));

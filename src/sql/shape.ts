@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { hideClientWords } from './client-words.js';
 import { collapseLists } from './collapse-lists.js';
 import { piecesOf } from './pieces.js';
-import type { LexedText } from './types.js';
+import type { LexedText, ParsedStatement } from './types.js';
 
 export interface StatementShape {
   /** `?` for each literal and each other word that is a client's data, one blank for each run of white space and comments. */
@@ -17,13 +17,28 @@ export interface StatementShape {
   readonly shapeId: string;
 }
 
+/** Of a whole text. */
 export function statementShape(lexed: LexedText): StatementShape {
-  const pieces = collapseLists(hideClientWords(piecesOf(lexed)));
+  return shapeOf(lexed, 0, lexed.tokens.length, endsInBackslash(lexed));
+}
+
+/** Of each of the statements that a text consists of, by itself: it says nothing of the others. */
+export function statementShapes(
+  lexed: LexedText,
+  statements: readonly Pick<ParsedStatement, 'firstToken' | 'endToken'>[],
+): readonly StatementShape[] {
+  // Where such a string ends is not known, so it may reach into any of them.
+  const doubtful = endsInBackslash(lexed);
+  return statements.map(({ firstToken, endToken }) => shapeOf(lexed, firstToken, endToken, doubtful));
+}
+
+function shapeOf(lexed: LexedText, from: number, to: number, doubtful: boolean): StatementShape {
+  const pieces = collapseLists(hideClientWords(piecesOf(lexed, from, to)));
   let auditText = '';
   for (const { gap, shown } of pieces) auditText += gap && auditText !== '' ? ` ${shown}` : shown;
   let folded = pieces.map((piece) => piece.folded).join(' ');
   while (folded.endsWith(';')) folded = folded.slice(0, -1).trimEnd();
-  if (endsInBackslash(lexed)) auditText = '<not understood>';
+  if (doubtful) auditText = '<not understood>';
   return { auditText, shapeId: createHash('sha256').update(folded, 'latin1').digest('hex').slice(0, 32) };
 }
 
