@@ -21,7 +21,8 @@ export function subjectKeyName(key: Buffer): string {
 
 const NUMBER = /^([+-]?)0*(\d*)(?:\.(\d*?)0*)?$/;
 const BYTEA_HEX = /^\\x[0-9a-f]*$/i;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** As the server reads it (PostgreSQL manual, 8.12 UUID Type). */
+const UUID = /^(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}$/i;
 
 /**
  * The one spelling of a key.
@@ -32,7 +33,7 @@ export function canonicalKey(text: string, kind: KeyKind): string {
     case 'number':
       return canonicalNumber(text);
     case 'uuid':
-      return text.toLowerCase();
+      return canonicalUuid(text);
     // The server pads bpchar and compares without the padding (bpchareq in src/backend/utils/adt/varchar.c).
     case 'bpchar':
       return text.replace(/ +$/, '');
@@ -51,9 +52,17 @@ export function canonicalKey(text: string, kind: KeyKind): string {
 export function canonicalSpellings(typed: string): readonly string[] {
   const spellings = new Set([typed]);
   if (/\d/.test(typed) && NUMBER.test(typed)) spellings.add(canonicalNumber(typed));
-  if (UUID.test(typed)) spellings.add(typed.toLowerCase());
+  const bare = /^\{(.*)\}$/.exec(typed)?.[1] ?? typed;
+  if (UUID.test(bare)) spellings.add(canonicalUuid(bare));
   if (BYTEA_HEX.test(typed)) spellings.add(typed.toLowerCase());
+  // Of a bpchar, as a client has it from the server.
+  spellings.add(canonicalKey(typed, 'bpchar'));
   return [...spellings];
+}
+
+function canonicalUuid(text: string): string {
+  const hex = text.toLowerCase().replaceAll('-', '');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 /** `042`, `42.00` and `+42` are 42; NaN and Infinity are left as they are. */

@@ -74,6 +74,8 @@ export interface ColumnRow {
   readonly base_type: string;
   readonly base_type_name: string;
   readonly type_category: string;
+  /** Null for a type without collation. */
+  readonly deterministic: boolean | null;
   readonly not_null: boolean;
   readonly generated: boolean;
   readonly has_default: boolean;
@@ -96,6 +98,7 @@ SELECT a.attrelid AS relation, a.attnum::int4 AS attnum, a.attname::text AS name
        a.atttypid AS type_oid, a.atttypmod AS typmod, format_type(a.atttypid, a.atttypmod) AS type,
        b.oid AS base_type_oid, format_type(b.oid, coalesce(d.typmod, a.atttypmod)) AS base_type,
        b.typname::text AS base_type_name, b.typcategory::text AS type_category,
+       (SELECT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation) AS deterministic,
        a.attnotnull AS not_null, a.attgenerated <> '' AS generated,
        a.attgenerated = '' AND (a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL) AS has_default
 FROM pg_attribute a

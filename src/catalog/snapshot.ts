@@ -75,6 +75,7 @@ function columnOf(row: ColumnRow): Column {
     baseType: row.base_type,
     typeCategory: row.type_category,
     baseTypeName: row.base_type_name,
+    ...(row.deterministic === null ? {} : { deterministicCollation: row.deterministic }),
     notNull: row.not_null,
     generated: row.generated,
     hasDefault: row.has_default,

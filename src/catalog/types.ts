@@ -32,6 +32,8 @@ export interface Column {
   readonly typeCategory: string;
   /** pg_type.typname of the base type, without schema and typmod: `varchar`, `int4`, `jsonb`. */
   readonly baseTypeName: string;
+  /** Equal texts have equal bytes (manual, 24.2.2.4 Nondeterministic Collations). Absent for a type without collation. */
+  readonly deterministicCollation?: boolean;
   readonly notNull: boolean;
   readonly generated: boolean;
   readonly hasDefault: boolean;

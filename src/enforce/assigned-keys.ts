@@ -9,11 +9,13 @@ export function assignsKey(
   { relation }: RelationUse,
   keys: readonly number[],
 ): boolean {
-  const names = new Set(
-    relation.columns.filter(({ attnum }) => keys.includes(attnum)).map(({ name }) => name),
-  );
+  const columns = relation.columns.filter(({ attnum }) => keys.includes(attnum));
+  const names = new Set(columns.map(({ name }) => name));
+  // A generated one changes with whatever it is computed from.
+  const generated = columns.some((column) => column.generated);
   const assigns = (targets: readonly Node[] | undefined): boolean =>
-    (targets ?? []).some((node) => !('ResTarget' in node) || names.has(node.ResTarget.name ?? ''));
+    targets !== undefined &&
+    (generated || targets.some((node) => !('ResTarget' in node) || names.has(node.ResTarget.name ?? '')));
   switch (write?.kind) {
     case 'insert':
       return assigns(write.node.onConflictClause?.targetList);

@@ -23,7 +23,7 @@ import { outputExposures, readColumns } from './columns.js';
 import { emptyFacts } from './empty-facts.js';
 import { explained } from './explain.js';
 import { forbiddenFields } from './forbidden-fields.js';
-import { checkFunctions } from './functions.js';
+import { checkFunctions, needsListed } from './functions.js';
 import { claimMissing } from './claims.js';
 import { refuse } from './refusals.js';
 import { decideBase, decideRelations } from './relations.js';
@@ -188,7 +188,11 @@ function draftQuery(
   const facts = dataFacts(resolved, involved, withTables, session, context);
   const reading = readColumns(resolved, involved, context.catalog);
   const writes = writesOf(resolved.statement.node);
-  const subjects = subjectFacts(resolved, { involved, writes, opened: context.policy.allowedFunctions });
+  const subjects = subjectFacts(resolved, {
+    involved,
+    writes,
+    callsOpened: needsListed(resolved, context.catalog, context.policy, calls),
+  });
   const full: PlanFacts = {
     ...facts,
     subjectTables: subjects.subjectTables,

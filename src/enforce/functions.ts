@@ -37,7 +37,7 @@ const takenOver = 'a function of this name that the policy does not list could b
 export function checkFunctions(
   resolved: ResolvedStatement,
   catalog: Catalog,
-  policy: BoundPolicy,
+  policy: Pick<BoundPolicy, 'allowedFunctions'>,
   /** Calls that read a column and are written as one (rewrite/column-calls.ts). */
   columns: ReadonlyMap<object, unknown> = new Map(),
 ): FunctionsOutcome {
@@ -56,6 +56,18 @@ export function checkFunctions(
   }
   const behind = checkOperatorsAndTypes(resolved, catalog, policy);
   return behind === undefined ? { ok: true, qualify, blank } : { ok: false, refusal: behind };
+}
+
+const nothingListed = { allowedFunctions: new Set<string>() };
+
+/** True where a statement that may run could not without the functions that the policy lists, whatever calls them. */
+export function needsListed(
+  resolved: ResolvedStatement,
+  catalog: Catalog,
+  policy: Pick<BoundPolicy, 'allowedFunctions'>,
+  columns: ReadonlyMap<object, unknown>,
+): boolean {
+  return policy.allowedFunctions.size > 0 && !checkFunctions(resolved, catalog, nothingListed, columns).ok;
 }
 
 /** What becomes of one call. */

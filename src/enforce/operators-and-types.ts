@@ -18,7 +18,7 @@ type Listed = BoundPolicy['allowedFunctions'];
 export function checkOperatorsAndTypes(
   resolved: ResolvedStatement,
   catalog: Catalog,
-  policy: BoundPolicy,
+  policy: Pick<BoundPolicy, 'allowedFunctions'>,
 ): Refusal | undefined {
   const listed = policy.allowedFunctions;
   for (const { name } of resolved.operators) {

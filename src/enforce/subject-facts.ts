@@ -13,7 +13,7 @@ import type { WriteStatement } from '../rewrite/write-context.js';
 import type { RangeVar } from '@pgsql/types';
 import { assignsKey } from './assigned-keys.js';
 import { copyLayout } from './copy-layout.js';
-import { carriedKey, comparesKeys } from './subject-keys.js';
+import { carriedKey, comparedAs } from './subject-keys.js';
 import type { PlanFacts, SubjectOutput } from './types.js';
 
 type Involved = ReadonlyMap<number, ProtectedDecision>;
@@ -21,8 +21,8 @@ type Involved = ReadonlyMap<number, ProtectedDecision>;
 export interface SubjectContext {
   readonly involved: Involved;
   readonly writes: ReadonlyMap<RangeVar, WriteStatement>;
-  /** Functions that the policy opens: one may return anybody's data. */
-  readonly opened: ReadonlySet<string>;
+  /** It calls functions that the policy opens, in whatever way: one may return anybody's data. */
+  readonly callsOpened: boolean;
 }
 
 /** What PlanFacts says of data subjects; nothing where no relation of theirs is reached. */
@@ -44,7 +44,7 @@ export function subjectFacts(
     positions[index] === undefined ? [] : [lineage],
   );
   const complete =
-    !callsOpened(resolved, context.opened) &&
+    !context.callsOpened &&
     uses.every((use) => isTied(use, involved.get(use.id)!.subject!, shown, resolved, context));
   return {
     subjectTables,
@@ -56,13 +56,6 @@ export function subjectFacts(
       ...(layout !== undefined && { copy: layout }),
     },
   };
-}
-
-/** By the last part of the name alone: who calls one of pg_catalog's by the same name is not attributed either. */
-function callsOpened({ functions }: ResolvedStatement, opened: ReadonlySet<string>): boolean {
-  if (opened.size === 0) return false;
-  const names = new Set([...opened].map((name) => name.slice(name.lastIndexOf('.') + 1)));
-  return functions.some(({ name }) => names.has(name.at(-1) ?? ''));
 }
 
 /** The key that an output carries in the clear; of several arms of a UNION each has to. */
@@ -88,7 +81,12 @@ function isTied(
   { writes }: SubjectContext,
 ): boolean {
   if (!subject.complete || isMixed(use, resolved)) return false;
-  if (use.purpose !== 'read' && assignsKey(writes.get(use.node), use, subject.keys)) return false;
+  if (use.purpose !== 'read') {
+    // What WITH writes is written, whether or not its row comes to the result.
+    if (resolved.levels[use.level]?.consumer !== undefined) return false;
+    const ties = subject.via === undefined ? subject.keys : [subject.via.column];
+    if (assignsKey(writes.get(use.node), use, ties)) return false;
+  }
   if (subject.via !== undefined) {
     const hops = [...subject.via.hops];
     return leadsToShown({ use, attnum: subject.via.column, hops }, shown, resolved.equalities);
@@ -135,25 +133,34 @@ function leadsToShown(
     const [hop, ...rest] = hops;
     if (hop?.relation === use.relation && hop.match === attnum)
       pending.push({ use, attnum: hop.next, hops: rest });
-    if (!compares(use, attnum)) continue;
     for (const { from: start, to } of equalities) {
-      if (!holds(start, use, attnum)) continue;
+      if (!holds(start, use, attnum) || !compares(start) || !compares(to)) continue;
       // The same value, passed on by a subquery: whichever arm of a UNION it is from.
       if (hops.length === 0 && shown.includes(to)) return true;
-      if (to.kind === 'column' && compares(to.use, to.attnum))
-        pending.push({ use: to.use, attnum: to.attnum, hops });
+      if (to.kind === 'column') pending.push({ use: to.use, attnum: to.attnum, hops });
     }
   }
   return false;
 }
 
+/** It is this column's value in every row in which the relation has one. */
 function holds(lineage: Lineage, use: RelationUse, attnum: number): boolean {
-  return sameValues(lineage)?.some((one) => one.use === use && one.attnum === attnum) ?? false;
+  return (
+    sameValues(lineage)?.some((one) => one.use === use && one.attnum === attnum && one.passing !== true) ??
+    false
+  );
 }
 
-function compares(use: RelationUse, attnum: number): boolean {
-  const column = use.relation.columns.find((each) => each.attnum === attnum);
-  return column !== undefined && comparesKeys(column);
+/** `=` finds equal keys alone, whichever of the columns the value is. */
+function compares(lineage: Lineage): boolean {
+  return (
+    sameValues(lineage)?.every(({ use, attnum, casts }) => {
+      const column = use.relation.columns.find((each) => each.attnum === attnum);
+      const as = column && comparedAs(column, casts);
+      // Of several texts the collation may be that of another.
+      return as !== undefined && (as !== 'text' || lineage.kind === 'column');
+    }) ?? false
+  );
 }
 
 /** CURSOR_OPT_BINARY in src/include/nodes/parsenodes.h: FETCH in a Query answers in binary then. */

@@ -2,14 +2,16 @@
 import type { JoinExpr, Node, RangeSubselect, RangeTableSample, RangeVar } from '@pgsql/types';
 import { unsupported } from './ast.js';
 import { conjunctsOf } from './conjuncts.js';
-import { noteJoin } from './equalities.js';
+import { isBelow, noteJoin } from './equalities.js';
 import { walkExpression } from './expression.js';
 import { joinEntry, nullableSides } from './join.js';
 import { cteEntry, derivedEntry, relationEntry } from './range-entry.js';
 import { functionEntry, jsonTableEntry, tableFunctionEntry } from './range-function.js';
 import type { Resolution } from './resolution.js';
+import { passedOn } from './row-shape.js';
 import type { RangeEntry, Scope } from './scope.js';
 import { lookupCte } from './scope.js';
+import type { Lineage, RelationUse } from './types.js';
 import { noteCteReference, requireCte } from './with-clause.js';
 
 /** What one FROM item puts into the namespace, and the entry whose columns it has as a whole. */
@@ -56,6 +58,7 @@ function fromRangeVar(resolution: Resolution, node: RangeVar, scope: Scope, tabl
 function fromSubselect(resolution: Resolution, item: RangeSubselect, scope: Scope): FromItem {
   const query = item.subquery;
   if (query === undefined) throw unsupported('a subquery in FROM without a query');
+  if (item.lateral === true) resolution.hasLateral = true;
   const level = resolution.levels.length;
   const shape = withLateral(scope, item.lateral === true, () =>
     resolution.analyseQuery(resolution, query, scope, 'from'),
@@ -104,12 +107,14 @@ function fromJoinStep(
   const right = resolution.nested(() => fromItem(resolution, rarg, scope, inner));
   scope.entries = before;
 
+  const nullable = nullableSides(join);
+  if (nullable.left) notePassing(resolution, left);
+  if (nullable.right) notePassing(resolution, right);
   const both = [...left.namespace, ...right.namespace];
   const { entry, mergedCount } = joinEntry(resolution, join, left.top, right.top);
   walkOn(resolution, join, both, scope);
   noteJoin(resolution, join, left.top, right.top);
   if (inner) resolution.levels[scope.level]!.conjuncts.push(...conjunctsOf(join.quals));
-  const nullable = nullableSides(join);
   if (nullable.left) resolution.markNullable(left.top.uses, left.top.subqueryLevels);
   if (nullable.right) resolution.markNullable(right.top.uses, right.top.subqueryLevels);
 
@@ -121,6 +126,30 @@ function fromJoinStep(
     namespace.push({ ...entry, refname: aliasname, columns, uses: [], relVisible: true, colsVisible: false });
   }
   return { namespace: [...namespace, entry], top: entry };
+}
+
+/** What LATERAL passes on through a side that may be missing is NULL then, and the row that it is from is there. */
+function notePassing(resolution: Resolution, { namespace, top }: FromItem): void {
+  if (!resolution.hasLateral) return;
+  const isOwn = remembered(
+    (use: RelationUse) => top.uses.includes(use) || isBelow(use.level, top.rowLevels, resolution.levels),
+  );
+  // References are told to be the same column by the identity of what they come from.
+  const passed = remembered((lineage: Lineage) => passedOn(lineage, isOwn));
+  for (const entry of new Set([...namespace, top])) {
+    // No name finds the joins in between.
+    if (!entry.relVisible && entry !== top) continue;
+    entry.columns = entry.columns.map((column) => ({ ...column, lineage: passed(column.lineage) }));
+  }
+}
+
+function remembered<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const found = known.get(key) ?? compute(key);
+    known.set(key, found);
+    return found;
+  };
 }
 
 /** Joins in a row. Each lists the columns of all before it, so the work grows with the square of their number. */

@@ -182,8 +182,11 @@ function substitute(lineage: Lineage, origin: (use: RelationUse, attnum: number)
   switch (lineage.kind) {
     case 'unknown':
       return lineage;
-    case 'column':
-      return origin(lineage.use, lineage.attnum);
+    case 'column': {
+      const found = origin(lineage.use, lineage.attnum);
+      // NULL in some rows of the view, so it is not the column for whoever guards or attributes them by it.
+      return lineage.passing === true ? combine([found]) : found;
+    }
     case 'expression':
       return combine(lineage.inputs.map(({ use, attnum }) => origin(use, attnum)));
   }

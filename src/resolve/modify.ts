@@ -181,7 +181,8 @@ export function analyseMerge(
     walkAssignments(resolution, node.MergeWhenClause.targetList, scope);
     walkExpression(resolution, node.MergeWhenClause.values, scope);
   }
-  scope.entries = [target, ...source];
+  // `*` is the source's columns and then the target's (manual, MERGE, output_expression).
+  scope.entries = [...source, target];
   return analyseReturning(resolution, statement.returningClause, target, scope);
 }
 

@@ -69,6 +69,8 @@ export class Resolution {
   /** What USING and NATURAL compare, which no reference in the text names. */
   readonly merged: Lineage[] = [];
   readonly equalities: ImpliedEquality[] = [];
+  /** A subquery in FROM may pass on values of a row beside it. */
+  hasLateral = false;
   /** RangeVars whose meaning is known: relation uses, CTE references, and names that are no relation. */
   readonly classified = new Set<RangeVar>();
   #depth = 0;

@@ -55,7 +55,23 @@ export function combine(parts: Iterable<Lineage>): Lineage {
 export function sameValues(lineage: Lineage): readonly SameValue[] | undefined {
   if (lineage.kind === 'unknown') return undefined;
   if (lineage.kind === 'expression') return lineage.same;
-  return [{ use: lineage.use, attnum: lineage.attnum, casts: [] }];
+  const { use, attnum, passing } = lineage;
+  return [{ use, attnum, casts: [], ...(passing && { passing }) }];
+}
+
+/** The origin of a value that is not in every row in which its relation has one, save those of its own relations. */
+export function passedOn(lineage: Lineage, isOwn: (use: RelationUse) => boolean): Lineage {
+  if ((sameValues(lineage) ?? []).every(({ use }) => isOwn(use))) return lineage;
+  if (lineage.kind === 'column') return { ...lineage, passing: true };
+  if (lineage.kind === 'unknown' || lineage.same === undefined) return lineage;
+  const same = lineage.same.map((one) => (isOwn(one.use) ? one : { ...one, passing: true as const }));
+  return { ...lineage, same };
+}
+
+/** The same for all columns of a row. */
+export function passedOnShape(shape: RowShape, isOwn: (use: RelationUse) => boolean): RowShape {
+  const columns = shape.columns.map((one) => ({ ...one, lineage: passedOn(one.lineage, isOwn) }));
+  return { ...shape, columns };
 }
 
 /** The origin of a value that is either of two. */

@@ -23,7 +23,7 @@ export interface RangeEntry {
   readonly use: RelationUse | undefined;
   /** Every relation that `*` over this entry expands to. */
   readonly uses: readonly RelationUse[];
-  readonly columns: readonly EntryColumn[];
+  columns: readonly EntryColumn[];
   /** From this position on there may be columns that only the server knows; names before it and after it hold. */
   readonly openAt: number | undefined;
   /** OLD, NEW and EXCLUDED: another name for the target, not a further relation. */

@@ -2,12 +2,12 @@
 import type { Node, SelectStmt } from '@pgsql/types';
 import { hasOwnClauses, isSetOperation, unsupported } from './ast.js';
 import { conjunctsOf } from './conjuncts.js';
-import { noteConjuncts } from './equalities.js';
+import { isBelow, noteConjuncts } from './equalities.js';
 import { expressionLineage, walkExpression } from './expression.js';
 import { analyseFrom } from './from-clause.js';
 import { derivedEntry } from './range-entry.js';
 import type { LevelRole, Resolution } from './resolution.js';
-import { combine, mergeShapes } from './row-shape.js';
+import { combine, mergeShapes, passedOnShape } from './row-shape.js';
 import type { RowShape } from './row-shape.js';
 import { newScope } from './scope.js';
 import type { CteEntry, Scope } from './scope.js';
@@ -65,7 +65,14 @@ function analyseBody(resolution: Resolution, select: SelectStmt, scope: Scope): 
   analyseGroupBy(resolution, select.groupClause, scope, outputs);
   analyseDistinct(resolution, select.distinctClause, scope, outputs);
   walkExpression(resolution, select.windowClause, scope);
-  return outputs;
+  // Grouping sets leave a column out of some rows.
+  const sets = select.groupClause?.some((node) => 'GroupingSet' in node) === true;
+  return sets ? ownOrPassing(resolution, outputs, scope.level) : outputs;
+}
+
+/** The columns of a query that may be without a row, or a value, where the rows around it are there. */
+function ownOrPassing(resolution: Resolution, shape: RowShape, level: number): RowShape {
+  return passedOnShape(shape, (use) => isBelow(use.level, [level], resolution.levels));
 }
 
 /** Columns column1, column2, …; each is computed from what its rows hold there. */
@@ -110,7 +117,9 @@ function analyseSetOperation(
   for (const [index, { leaf, shows }] of leaves.entries()) {
     if (outputs !== undefined && index === leaves.length - 1) offerSelfShape(cte, outputs);
     const query: Node = { SelectStmt: leaf };
-    const shape = resolution.analyseQuery(resolution, query, scope, 'other');
+    const level = resolution.levels.length;
+    // Of a value from around the set operation the other sides know nothing.
+    const shape = ownOrPassing(resolution, resolution.analyseQuery(resolution, query, scope, 'other'), level);
     outputs = outputs === undefined ? shape : mergeShapes(outputs, shape, shows);
   }
   if (outputs === undefined) throw unsupported('a set operation without sides');

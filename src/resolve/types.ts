@@ -78,7 +78,13 @@ export type ColumnBinding =
 /** Where a value comes from. */
 export type Lineage =
   /** Exactly this base column, unchanged. */
-  | { readonly kind: 'column'; readonly use: RelationUse; readonly attnum: number }
+  | {
+      readonly kind: 'column';
+      readonly use: RelationUse;
+      readonly attnum: number;
+      /** As SameValue.passing. */
+      readonly passing?: true;
+    }
   /** Computed from these base columns (possibly none). */
   | {
       readonly kind: 'expression';
@@ -95,6 +101,11 @@ export interface SameValue {
   readonly attnum: number;
   /** Names of pg_catalog types, the innermost cast first. */
   readonly casts: readonly string[];
+  /**
+   * A subquery passes it on from a row around it, and may be without a row, or have another value there, while that row
+   * is in the result all the same.
+   */
+  readonly passing?: true;
 }
 
 /** `from` equals `to` in every row in which the relation of `from` has a row. */

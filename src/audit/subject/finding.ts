@@ -29,6 +29,9 @@ export type Finding =
 /** OCSF activities that a statement which only writes has. */
 const WRITES: ReadonlySet<string> = new Set(['Write', 'Update', 'Delete']);
 
+/** A query may write in WITH, whatever rows it returns. Too many texts may look like it, FOR UPDATE among them. */
+const WRITES_IN_WITH = /\bwith\b.*\b(?:insert|update|delete|merge)\b/is;
+
 /** What the event of a statement, a session or pgveil itself means for the subject with these HMACs. */
 export function findingOf(event: AuditEvent, hmacs: ReadonlySet<string>): Finding {
   const { unmapped, status } = event;
@@ -48,7 +51,10 @@ export function findingOf(event: AuditEvent, hmacs: ReadonlySet<string>): Findin
   if (event.activity_name === 'Disconnect' || !(reached || unmapped.exempt)) return undefined;
   if (status === 'Interrupted') return possible('interrupted');
   // A fast-path function call returns a value and no row.
-  if (unmapped.rows === 0 && event.activity_name !== 'FUNCTION CALL') return undefined;
+  if (unmapped.rows === 0 && event.activity_name !== 'FUNCTION CALL')
+    return status === 'Success' && subjects === null && WRITES_IN_WITH.test(event.query_info.query_string)
+      ? possible('written')
+      : undefined;
   if (unmapped.exempt) return possible('exempt');
   if (subjects === null) return possible(WRITES.has(event.activity_name) ? 'written' : 'no-key');
   return subjects.truncated ? possible('incomplete') : undefined;

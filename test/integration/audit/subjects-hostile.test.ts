@@ -20,6 +20,47 @@ const typed = [
 ] as const;
 const tableOf = (type: string): string => `keyed_${type.replace(/\W/g, '')}`;
 
+const odd = `
+  CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+  CREATE TABLE people (login text PRIMARY KEY, mail text);
+  CREATE TABLE visits (id int PRIMARY KEY, login varchar(20), what text);
+  CREATE TABLE any_case_names (login text COLLATE any_case);
+  CREATE TABLE any_case_visits (id int PRIMARY KEY, login text COLLATE any_case, what text);
+  CREATE TABLE timed_people (at timestamptz PRIMARY KEY, mail text);
+  CREATE TABLE addressed (ip inet PRIMARY KEY, mail text);
+  CREATE TABLE fractions (key numeric PRIMARY KEY, mail text);
+  INSERT INTO people VALUES ('7', 'seven'), ('8', 'eight'), ('ann', 'small'), ('ANN', 'big');
+  INSERT INTO visits VALUES (1, '7', 'shop'), (2, '8', 'bank');
+  INSERT INTO any_case_names VALUES ('Ann');
+  INSERT INTO any_case_visits VALUES (1, 'ANN', 'shop');
+  INSERT INTO timed_people VALUES ('2026-01-01T00:00:00Z', 'new year');
+  INSERT INTO fractions VALUES (1.4, 'more');
+  INSERT INTO addressed VALUES ('10.0.0.1', 'ten');`;
+/** What such keys say: texts are followed through joins, and where equal keys differ nothing is said. */
+const texts: readonly (readonly [sql: string, keys: (string | true)[] | null])[] = [
+  ["SELECT p.login, v.what FROM people p JOIN visits v ON v.login = p.login WHERE p.login = '7'", ['7']],
+  ['SELECT people.login, what FROM people LEFT JOIN visits v USING (login) WHERE v.id = 1', ['7']],
+  ["SELECT login FROM people WHERE login IN (SELECT login FROM visits) AND login = '8'", ['8']],
+  ["SELECT p.login, q.mail FROM people p, people q WHERE p.mail = 'small' AND q.mail = 'big'", ['ann', true]],
+  [
+    "SELECT p.login, q.mail FROM people p, any_case_names n, people q WHERE p.login = n.login AND n.login = q.login AND p.mail = 'small' AND q.mail = 'big'",
+    ['ann', true],
+  ],
+  [
+    "SELECT p.login, q.mail FROM people p, (SELECT login FROM any_case_names UNION SELECT login FROM people WHERE false) n, people q WHERE p.login = n.login AND n.login = q.login AND p.mail = 'small' AND q.mail = 'big'",
+    ['ann', true],
+  ],
+  [
+    'SELECT c.id, f.mail FROM customers c JOIN (SELECT key::int AS key, mail FROM fractions) f ON f.key = c.id',
+    ['1', true],
+  ],
+  ['SELECT login, what FROM any_case_visits', null],
+  ['SELECT login, count(*) FROM any_case_visits GROUP BY login', null],
+  ['SELECT at, mail FROM timed_people', null],
+  ['SELECT ip, mail FROM addressed', ['10.0.0.1']],
+  ['SELECT ip::text, mail FROM addressed', null],
+];
+
 /** Under its tag the keys of each event, where there may be more; null where the event names nobody. */
 const expected: Readonly<Record<string, readonly ((string | true)[] | null)[]>> = {
   ...Object.fromEntries(
@@ -36,6 +77,7 @@ const expected: Readonly<Record<string, readonly ((string | true)[] | null)[]>> 
   'prepared, policy reloaded': [['2'], ['2']],
   'failed behind rows': [['1', true]],
   cancelled: [['1', true]],
+  ...Object.fromEntries(texts.map(([, keys], index) => [`text ${index}`, [keys]])),
   'only observed': [['5']],
   'observed refusal': [null],
 };
@@ -51,6 +93,12 @@ labels:
 subjects:
   public.customers: { key: id }
   public.payments: { key: customer_id }
+  public.people: { key: login }
+  public.visits: { key: login }
+  public.any_case_visits: { key: login }
+  public.timed_people: { key: at }
+  public.addressed: { key: ip }
+  public.fractions: { key: key }
 ${typed.map(([type]) => `  public.${tableOf(type)}: { key: id }`).join('\n')}
 purposes:
   support: { legal_basis: contract }
@@ -82,6 +130,7 @@ beforeAll(async () => {
     policies: folder,
     flags: () => ({ 'audit.subjects.limit': '2' }),
     setup: async (db) => {
+      await db.query(odd, 'crm_admin');
       for (const [type, value] of typed) {
         const table = tableOf(type);
         await db.query(`CREATE TABLE ${table} (id ${type} PRIMARY KEY)`, 'crm_admin');
@@ -118,6 +167,7 @@ beforeAll(async () => {
   // The rest is without a limit.
   await reload((text) => text.replace('    limits: { rows_per_statement: 2 }\n', ''));
   await run('prepared, policy reloaded', prepared, again);
+  for (const [index, [sql]] of texts.entries()) await run(`text ${index}`, sql);
   const raw = await RawClient.connect(proxy.app.ports.proxy, {
     user: 'crm_support',
     database: proxy.db.name,

@@ -46,7 +46,12 @@ describe('the spelling of a subject key', () => {
       'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11',
       ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
     ],
+    [
+      '{A0EEBC999C0B4EF8BB6D6BB9BD380A11}',
+      ['{A0EEBC999C0B4EF8BB6D6BB9BD380A11}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+    ],
     ['ann', ['ann']],
+    ['ann  ', ['ann  ', 'ann']],
     ['.', ['.']],
   ])('typed as %j is looked for as %j', (typed, spellings) => {
     expect(canonicalSpellings(typed)).toEqual(spellings);
