@@ -56,7 +56,19 @@ export async function startAudit(
     onState: ({ level, message }) => {
       logger[level]({}, `audit: ${message}`);
     },
+  }).catch((cause: unknown) => {
+    throw unusable(directory, cause);
   });
+}
+
+/** What the system says of a file names no folder and no remedy. */
+function unusable(directory: string, cause: unknown): unknown {
+  if (!(cause instanceof Error && 'code' in cause)) return cause;
+  const file = 'path' in cause ? `, ${String(cause.path)}` : '';
+  return new Error(
+    `the audit spool "${directory}" cannot be opened (${String(cause.code)}${file}): make room on its disk, and give it and all files in it to the user that runs pgveil`,
+    { cause },
+  );
 }
 
 /** Alerts are judged once for all workers; of one process, here. */

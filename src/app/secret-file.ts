@@ -1,6 +1,17 @@
 /** A secret in a file that several workers share: made once, whole or not at all, and for its owner alone. */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Made by whoever comes first. */
@@ -28,15 +39,42 @@ export function secretFile(
     }
     // Whole or not at all, also for another worker that looks at this moment.
     const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-    writeFileSync(draft, make(), { mode: 0o600, flag: 'wx' });
     try {
+      writeSynced(draft, make());
       linkSync(draft, path);
+      syncFolder(folder);
       made = true;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+      if (code === 'EEXIST') continue;
+      throw new Error(
+        `${path} could not be made (${code}): free space on its disk or repair it, and start pgveil again`,
+        { cause },
+      );
     } finally {
-      unlinkSync(draft);
+      rmSync(draft, { force: true });
     }
   }
   return { secret: readFileSync(path), made };
+}
+
+/** What a secret has been used for outlives a power failure, so the secret has to (fsync(2)). */
+function writeSynced(path: string, secret: Buffer): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(fd, secret);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The name of the file too. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

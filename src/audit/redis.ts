@@ -62,6 +62,7 @@ export class Shipper {
   #lastError: string | undefined;
   #toldRefusal: { readonly reason: string; readonly at: number } | undefined;
   #toldForkAt: number | undefined;
+  #toldCursorAt: number | undefined;
   #stopping = false;
   #savedAt = 0;
   #shipped = 0;
@@ -163,6 +164,12 @@ export class Shipper {
     await this.#running;
     this.#saveCursor();
     this.#reader.close();
+    const left = this.#options.spool.sequence - (this.#acknowledged ?? 0);
+    if (left > 0)
+      this.#options.onProblem(
+        'warn',
+        `pgveil stops with ${left} audit events that Redis has not confirmed: they stay in the spool "${this.#options.spool.directory}", and the next start on it ships them`,
+      );
   }
 
   #connect(): void {
@@ -371,11 +378,26 @@ export class Shipper {
     const { spool } = this.#options;
     try {
       saveCursor(spool.directory, { ...this.#position, sequence: this.#acknowledged ?? 0 });
+    } catch (error) {
+      this.#tellCursor(error);
+    }
+    try {
+      // Also without a saved cursor, as the stream is asked after a restart: on a full disk this alone makes room for it.
       spool.shippedBelow(this.#position.segment);
     } catch (error) {
-      // Without a saved cursor the stream is asked after a restart.
-      this.#options.onProblem('warn', `audit cursor cannot be saved: ${describeRedisError(error)}`);
+      this.#tellCursor(error);
     }
+  }
+
+  /** It is tried twice a second. */
+  #tellCursor(error: unknown): void {
+    const at = performance.now();
+    if (this.#toldCursorAt !== undefined && at - this.#toldCursorAt < TELL_AGAIN_MS) return;
+    this.#toldCursorAt = at;
+    this.#options.onProblem(
+      'warn',
+      `how far the audit spool is shipped cannot be noted, or shipped segments not be deleted: make room on its disk, and give all files in it to the user that runs pgveil (${describeRedisError(error)})`,
+    );
   }
 
   #pause(ms: number, wakeable: boolean): Promise<void> {

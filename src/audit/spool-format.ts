@@ -37,6 +37,18 @@ export interface SegmentHeader {
   readonly open: Readonly<Record<string, number>>;
   /** What stands in that segment from there on is void: its sync failed, and it was written here once more. */
   readonly void?: { readonly segment: number; readonly from: number } | undefined;
+  /** What the start that made this segment has found, until an event behind the header tells it. */
+  readonly found?: Findings | undefined;
+}
+
+/** What a crash has left, or a disk. */
+export interface Findings {
+  /** Bytes of an unfinished write at the end, which go. */
+  readonly tornBytes: number;
+  /** Places where a record is unreadable although later ones are not. */
+  readonly damage: readonly { readonly segment: number; readonly offset: number; readonly bytes: number }[];
+  /** Where torn segments are to end. */
+  readonly cuts: readonly { readonly segment: number; readonly to: number }[];
 }
 
 export function encodeRecord(record: SpoolRecord): Buffer {

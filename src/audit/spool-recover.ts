@@ -1,7 +1,8 @@
 /**
  * Reads a spool directory back after a stop or a crash: where to go on writing, the head of the hash chain, and the
- * intents without an outcome. Cuts the torn tail that a crash leaves; bytes damaged in the middle stay where they are
- * and are reported, since later records are still good.
+ * intents without an outcome. Finds the torn tail that a crash leaves, which is cut once the next segment's header tells
+ * of it: a crash in the middle of a start is not to hide it. Bytes damaged in the middle stay where they are and are
+ * reported, since later records are still good.
  */
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import {
   recordKind,
   segmentName,
   segmentNumber,
+  type Findings,
   type SegmentHeader,
   type SpoolRecord,
 } from './spool-format.js';
@@ -25,7 +27,7 @@ export interface OpenIntent {
   readonly json: string;
 }
 
-export interface Recovered {
+export interface Recovered extends Findings {
   /** Undefined: a new spool. */
   readonly last:
     | {
@@ -41,10 +43,6 @@ export interface Recovered {
   readonly intents: readonly OpenIntent[];
   /** Segment number → bytes. */
   readonly segments: ReadonlyMap<number, number>;
-  /** Bytes of an unfinished write cut from the end. */
-  readonly tornBytes: number;
-  /** Places where a record is unreadable although later ones are not. */
-  readonly damage: readonly { readonly segment: number; readonly offset: number; readonly bytes: number }[];
 }
 
 export interface SegmentScan {
@@ -100,6 +98,7 @@ export function recoverSpool(directory: string): Recovered {
       segments,
       tornBytes,
       damage: [],
+      cuts: [],
     };
   }
   const { newest, copied } = removeCopy(directory, segments, last);
@@ -141,6 +140,8 @@ function replay(
   const header = headerOf(directory, last);
   // Without a header (damaged) everything is read again; with one, from the oldest statement still open then.
   const from = header === undefined ? numbers[0]! : Math.min(copied ?? last, ...Object.values(header.open));
+  const found: Findings = header?.found ?? { tornBytes: 0, damage: [], cuts: [] };
+  const cuts = found.cuts.filter(({ segment, to }) => (segments.get(segment) ?? 0) > to);
   const intents = new Map<string, OpenIntent>();
   /** A copy may hold the intent and not the outcome. */
   const closed = new Set<string>();
@@ -176,12 +177,15 @@ function replay(
     if (surplus > 0) {
       // INVARIANT(spool-torn-tail): only bytes that no valid record follows are ever cut.
       if (segment === last) {
-        truncateSync(path, scan.end);
-        segments.set(segment, scan.end);
+        cuts.push({ segment, to: scan.end });
         tornBytes += surplus;
-      } else damage.push({ segment, offset: scan.end, bytes: surplus });
+      } else if (!found.cuts.some((cut) => cut.segment === segment && cut.to === scan.end))
+        damage.push({ segment, offset: scan.end, bytes: surplus });
     }
   }
+  for (const { segment, to } of cuts) segments.set(segment, to);
+  // The start that made it has ended before an event could tell.
+  const untold: Findings = empty ? found : { tornBytes: 0, damage: [], cuts: [] };
   return {
     last: { segment: last, bytes: segments.get(last)!, empty },
     instance,
@@ -189,9 +193,28 @@ function replay(
     prev,
     intents: [...intents.values()],
     segments,
-    tornBytes,
-    damage: damage.filter(({ segment, offset }) => offset < (voids.get(segment) ?? Infinity)),
+    tornBytes: tornBytes + untold.tornBytes,
+    damage: [
+      ...untold.damage,
+      ...damage.filter(
+        ({ segment, offset }) =>
+          offset < (voids.get(segment) ?? Infinity) &&
+          // That start has told it.
+          !found.damage.some((one) => one.segment === segment && one.offset === offset),
+      ),
+    ],
+    cuts,
   };
+}
+
+/** For the header of the segment that a start makes; undefined: all was well. */
+export function findingsOf({ tornBytes, damage, cuts }: Recovered): Findings | undefined {
+  return tornBytes > 0 || damage.length > 0 ? { tornBytes, damage, cuts } : undefined;
+}
+
+/** Removes the torn tails. */
+export function cutTails(directory: string, { cuts }: Findings): void {
+  for (const { segment, to } of cuts) truncateSync(join(directory, segmentName(segment)), to);
 }
 
 /** Segment numbers in order with their sizes. */

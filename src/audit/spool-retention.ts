@@ -144,6 +144,13 @@ export class SpoolRetention {
     return this.#files.sizes.bytes < this.#limits.bytes;
   }
 
+  /** The disk is full: of what is shipped the oldest goes, however young. */
+  giveUpOldest(): void {
+    if (this.#shippedBelow === undefined) return;
+    const [oldest] = this.#deletable();
+    if (oldest !== undefined) this.#files.delete(oldest);
+  }
+
   /** Closed, shipped where there is Redis, and without an open intent, as all before it; from the oldest on. */
   #deletable(): readonly number[] {
     let end = Math.min(this.#files.current, this.#shippedBelow ?? Infinity);

@@ -18,6 +18,8 @@ export interface SpoolSyncPorts {
   startOver(): void;
   /** Records which intents stand for no statement. */
   writeCancels(): void;
+  /** The disk has no room: deletes what is not needed. */
+  freeRoom(): void;
   /** The disk takes bytes again: writes what is queued. */
   flush(): void;
   /** Entries not yet written that somebody waits for. */
@@ -31,6 +33,7 @@ export interface SpoolSyncPorts {
 }
 
 const RETRY_MS = 250;
+const NO_ROOM = ['ENOSPC', 'EDQUOT'];
 
 export class SpoolSync {
   readonly #to: SpoolSyncPorts;
@@ -153,7 +156,8 @@ export class SpoolSync {
       // A disk that has room for a few bytes alone would be called well and full in turns.
       this.#files.probe();
       this.#to.writeCancels();
-    } catch {
+    } catch (error) {
+      if (NO_ROOM.includes((error as NodeJS.ErrnoException).code ?? '')) this.#to.freeRoom();
       this.#retryAgain();
       return;
     }

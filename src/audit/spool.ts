@@ -19,7 +19,7 @@ import { lockSpool, type SpoolLock } from './spool-lock.js';
 import type { SpoolOptions } from './spool-options.js';
 import { SpoolQueue } from './spool-queue.js';
 import type { SpoolPosition } from './spool-reader.js';
-import { recoverSpool, type Recovered } from './spool-recover.js';
+import { cutTails, findingsOf, recoverSpool, type Recovered } from './spool-recover.js';
 import { SpoolRetention } from './spool-retention.js';
 import { SpoolRoom } from './spool-room.js';
 import { SegmentFiles } from './spool-segments.js';
@@ -64,7 +64,8 @@ export class Spool {
       this.#intents = new OpenIntents(this.recovered.intents);
       if (this.recovered.last !== undefined) rewriteSegment(options.directory, this.recovered.last.segment);
       this.#files = new SegmentFiles({ directory: options.directory, ...limits }, this.recovered);
-      this.#files.rotate(this.#header());
+      this.#files.rotate({ ...this.#header(), found: findingsOf(this.recovered) });
+      cutTails(options.directory, this.recovered);
       // Restarts alone leave no files behind. After the rotation: its header may be all that knows where the chain is.
       if (this.recovered.last?.empty === true) this.#files.delete(this.recovered.last.segment);
     } catch (error) {
@@ -102,6 +103,7 @@ export class Spool {
       rotateWhenDue: () => this.#rotateWhenDue(),
       startOver: () => this.#startOver(),
       writeCancels: () => this.#writeCancels(),
+      freeRoom: () => this.#freeRoom(),
       flush: () => this.flush(),
       waiting: () => this.#waitingInQueue(),
       refused: ({ uid, content }) => {
@@ -261,6 +263,15 @@ export class Spool {
       return;
     }
     this.#written(batch);
+  }
+
+  /** What Redis has is kept for the day that it loses some; statements go before that. */
+  #freeRoom(): void {
+    try {
+      this.#retention.giveUpOldest();
+    } catch {
+      // It is tried again with the disk, and keepHouse tells it.
+    }
   }
 
   #isMuchUnsynced(): boolean {

@@ -6,7 +6,8 @@ import { openAuditLog, type AuditLogOptions } from '../../../src/audit/log.js';
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import { recordKind, segmentName } from '../../../src/audit/spool-format.js';
 import { recoverSpool, scanSegment, listSegments } from '../../../src/audit/spool-recover.js';
-import { readFileSync } from 'node:fs';
+import { Spool } from '../../../src/audit/spool.js';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expectChain } from '../../unit/audit/chain-check.js';
 import { inTemporaryDirectory, statement, success } from '../../unit/audit/samples.js';
 
@@ -75,7 +76,45 @@ describe('after kill -9', () => {
       expectChain(records(directory));
       expect(recoverSpool(directory).intents).toEqual([]);
     }));
+
+  it('and again in the middle of the next starts, the first that lives says what was cut and closes what was open', () =>
+    inTemporaryDirectory(async (directory) => {
+      const log = await openAuditLog(options(directory));
+      const open = log.intent(statement());
+      await open.ready;
+      for (let count = 0; count < 3; count++) {
+        const ticket = log.intent(statement());
+        await ticket.ready;
+        await log.outcome(ticket, statement(), success);
+      }
+      await log.close();
+      const path = join(directory, segmentName(Math.max(...listSegments(directory).keys())));
+      const whole = readFileSync(path);
+      // A bit of an outcome flipped, and the end of a record once more: damage, and what a crash in a write leaves.
+      const flipped = Buffer.from(whole);
+      flipped[whole.indexOf(`"uid":"`)]! ^= 1;
+      writeFileSync(path, Buffer.concat([flipped, whole.subarray(-700)]));
+      // They got as far as the first segment of their own, and no event into it.
+      const found = [1, 2, 3].map(() => {
+        const spool = new Spool({ directory, instance: undefined });
+        spool.release();
+        return spool.recovered;
+      });
+      for (const { tornBytes, damage } of found)
+        expect({ tornBytes, damage: damage.length }).toEqual({ tornBytes: 700, damage: 1 });
+      expect(statSync(path).size).toBe(whole.length);
+      await (await openAuditLog(options(directory))).close();
+      await (await openAuditLog(options(directory))).close();
+      const told = events(directory).flatMap(({ unmapped }) => (unmapped as Told).recovered ?? []);
+      expect(told).toMatchObject([{ torn_bytes: 700, interrupted: 2, damage: [{}] }]);
+      const ofOpen = events(directory).filter(({ metadata }) => metadata.uid === open.uid);
+      expect(ofOpen.map(({ status }) => status)).toEqual(['Interrupted']);
+    }));
 });
+
+interface Told {
+  readonly recovered?: unknown;
+}
 
 describe('durability', () => {
   it('strict waits for protected data only, relaxed never', () =>

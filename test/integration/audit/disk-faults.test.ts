@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import {
   AuditUnavailableError,
@@ -12,6 +13,7 @@ import {
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import { recordKind, segmentName } from '../../../src/audit/spool-format.js';
 import { listSegments, recoverSpool, scanSegment } from '../../../src/audit/spool-recover.js';
+import { startRedis } from '../../../src/cli/launch/redis.js';
 import { failingDisk, smallDisk } from '../../support/failing-disk.js';
 import { expectChain } from '../../unit/audit/chain-check.js';
 import { inTemporaryDirectory, statement, success } from '../../unit/audit/samples.js';
@@ -57,8 +59,8 @@ async function untilRefused(log: AuditLog, ran: string[]): Promise<void> {
   throw new Error('no statement was refused');
 }
 
-async function recovered(log: AuditLog): Promise<void> {
-  await expect.poll(() => log.state().spoolFailing, { timeout: 5_000, interval: 20 }).toBe(false);
+async function recovered(log: AuditLog, timeout = 5_000): Promise<void> {
+  await expect.poll(() => log.state().spoolFailing, { timeout, interval: 20 }).toBe(false);
 }
 
 describe('a full disk (tmpfs)', () => {
@@ -136,6 +138,38 @@ describe('a full disk (tmpfs)', () => {
         expect(told).toContain('1 audit events are lost: the spool cannot be written and its memory is full');
         expectChain(records(disk.path));
       } finally {
+        await disk.stop();
+      }
+    }));
+});
+
+describe('a disk that the spool itself has filled while Redis was away', () => {
+  it('has room again once Redis is back, though nothing could be noted on it meanwhile', () =>
+    inTemporaryDirectory(async (directory) => {
+      const disk = await smallDisk(join(directory, 'disk'), '1m');
+      const redis = await startRedis({ appendonly: true });
+      try {
+        await redis.kill();
+        const told: string[] = [];
+        const log = await open(disk.path, {
+          redis: { target: redis.url, stream: 'filled' },
+          limits: { segmentBytes: 64 * 1024 },
+          onState: ({ message }) => told.push(message),
+        });
+        const ran: string[] = [];
+        await untilRefused(log, ran);
+        await redis.restart();
+        await recovered(log, 20_000);
+        await run(log, ran);
+        await expect.poll(() => log.state().spoolBytes, { timeout: 10_000 }).toBe(0);
+        await log.close();
+        const client = new Redis(redis.url);
+        const uids = (await client.xrange('filled', '-', '+')).map(([, fields]) => fields[1]);
+        client.disconnect();
+        expect(uids).toEqual(ran);
+        expect(told.filter((message) => /cannot be noted/.test(message)).length).toBeLessThan(2);
+      } finally {
+        await redis.stop();
         await disk.stop();
       }
     }));

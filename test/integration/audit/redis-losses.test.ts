@@ -2,8 +2,8 @@
  * What Redis does to events that it has acknowledged, or will not take: each is done to real servers, and whatever can
  * be had from the spool is in the stream again, in order and once.
  */
-import { cpSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -482,6 +482,26 @@ describe('a Redis that refuses is told once, asked seldom, and works again by it
       begin: () => acl('noheads', 'on', '>secret', '~refused-heads', '+@all'),
       end: () => acl('noheads', '~{refused-heads}:*'),
     }),
+    'a disk that it cannot save to': () => {
+      // A snapshot cannot take the place of a folder.
+      const taken = join(dirname(redis.logFile), 'dump.rdb');
+      return {
+        stream: 'refused-save',
+        expected: /Redis cannot save to its disk and takes no writes/,
+        begin: async () => {
+          mkdirSync(taken);
+          await admin.config('SET', 'save', '3600 1000000');
+          await admin.bgsave();
+          await expect
+            .poll(() => admin.info('persistence'), { timeout: 10_000, interval: 20 })
+            .toContain('rdb_last_bgsave_status:err');
+        },
+        end: async () => {
+          await admin.config('SET', 'save', '');
+          rmdirSync(taken);
+        },
+      };
+    },
     'another type under the key': () => ({
       stream: 'refused-type',
       expected: /the key holds something else than a stream/,

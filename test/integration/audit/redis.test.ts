@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuditLog, type AuditLog, type AuditStateChange } from '../../../src/audit/log.js';
+import { readItems, type ReadFrom } from '../../../src/audit/read/read-events.js';
 import { recordKind } from '../../../src/audit/spool-format.js';
 import { tailStream, type TailedEvent } from '../../../src/audit/tail.js';
+import { verifyEvents } from '../../../src/audit/verify/verify.js';
 import { startRedis, type RedisServer } from '../../../src/cli/launch/redis.js';
 import { expectChain } from '../../unit/audit/chain-check.js';
-import { inTemporaryDirectory, statement, success } from '../../unit/audit/samples.js';
+import { facts, inTemporaryDirectory, statement, success } from '../../unit/audit/samples.js';
 
 let redis: RedisServer;
 
@@ -122,7 +124,7 @@ describe('shipping to Redis', () => {
       expect(told.some((message) => message.startsWith('Redis is unreachable'))).toBe(true);
     }));
 
-  it('Redis down from the start: events wait, and one warning says so', () =>
+  it('Redis down from the start: events wait, one warning says so, and a stop says how many the next start ships', () =>
     inTemporaryDirectory(async (directory) => {
       await redis.kill();
       const told: AuditStateChange[] = [];
@@ -131,11 +133,45 @@ describe('shipping to Redis', () => {
       await sleep(400);
       expect(told.filter(({ message }) => message.startsWith('Redis is unreachable'))).toHaveLength(1);
       await log.close();
+      expect(told.at(-1)).toMatchObject({
+        level: 'warn',
+        message: expect.stringMatching(
+          /stops with 10 audit events .* the next start on it ships them/,
+        ) as string,
+      });
       await redis.restart();
-      const again = await openLog(directory, 'late');
+      const again = await openLog(directory, 'late', (change) => told.push(change));
       await expect.poll(() => again.state().spoolBytes, { timeout: 10_000 }).toBe(0);
       await again.close();
+      expect(told.filter(({ message }) => message.startsWith('pgveil stops'))).toHaveLength(1);
       expectComplete(await entries('late'), uids);
+    }));
+
+  it('events of megabytes pass the spool and the stream whole, and verify reads them', () =>
+    inTemporaryDirectory(async (directory) => {
+      const tables = Array.from({ length: 1_000 }, (_, nth) => `public."table \u0001 ${nth}"`);
+      // Each character takes six bytes in JSON, or three in UTF-8.
+      const texts = ['\u0001'.repeat(400_000), '€'.repeat(1_000_000), 'x'.repeat(5_000_000), 'short'];
+      const log = await openLog(directory, 'large');
+      const records = [...texts, ...texts].map((auditText) =>
+        statement({ auditText, facts: { ...facts, tables } }),
+      );
+      for (const large of records) void log.outcome(log.intent(large), large, success);
+      await expect
+        .poll(() => [log.state().events, log.state().spoolBytes], { timeout: 10_000 })
+        .toEqual([records.length, 0]);
+      await log.close();
+      const verdict = async (from: ReadFrom) => {
+        const { clean, events } = await verifyEvents(readItems({ from }));
+        return { clean, events };
+      };
+      const whole = { clean: true, events: records.length };
+      expect(await verdict({ kind: 'stream', redis: redis.url, stream: 'large' })).toEqual(whole);
+      const said = (await entries('large')).map(
+        ({ event }) =>
+          (JSON.parse(event) as { query_info: { query_string: string } }).query_info.query_string,
+      );
+      expect(said).toEqual([...texts, ...texts]);
     }));
 
   it('a full Redis refuses whole batches, and takes them in order once it may', () =>
