@@ -16,7 +16,7 @@ export interface RelayHooks {
   /** True: the chunk goes no further, and the real server hears nothing more either. */
   readonly intercept?: (chunk: Buffer, connection: RelayedConnection) => boolean;
   /** The same for what the server says. */
-  readonly interceptAnswer?: () => boolean;
+  readonly interceptAnswer?: (chunk: Buffer, connection: RelayedConnection) => boolean;
   /** False: `fromClient` stays empty, for a test that sends more than fits into memory. */
   readonly keepsBytes?: boolean;
 }
@@ -60,7 +60,7 @@ export async function startRelay(
       }
     });
     toServer.on('data', (chunk: Buffer) => {
-      taken ||= hooks.interceptAnswer?.() === true;
+      taken ||= hooks.interceptAnswer?.(chunk, connection) === true;
       if (taken || toClient.destroyed) return;
       if (!toClient.write(chunk)) {
         toServer.pause();

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.js';
+import type { Load } from './load.js';
 import type { World } from './world.js';
 
 export interface Fault {
@@ -14,7 +15,7 @@ export interface Fault {
   readonly refuses?: boolean;
   /** Needs a world with a Sentinel. */
   readonly sentinel?: boolean;
-  readonly run: (world: World, random: Random) => Promise<void>;
+  readonly run: (world: World, random: Random, load: Pick<Load, 'vanish'>) => Promise<void>;
 }
 
 /** Long enough for the harm to be felt. */
@@ -132,6 +133,21 @@ export const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'connections-torn',
+    kills: false,
+    short: true,
+    async run({ upstream }, random, load) {
+      const before = upstream.torn;
+      upstream.tear(random, 0.03);
+      // Those who connect again are torn off too.
+      for (let waves = 4 + random.below(8); waves > 0 || upstream.torn === before; waves--) {
+        load.vanish(random);
+        await between(random, 20, 150);
+      }
+      upstream.heal();
+    },
+  },
+  {
     name: 'postgres-restart',
     kills: false,
     async run({ postgres }, random) {
@@ -145,12 +161,12 @@ export const faults: readonly Fault[] = [
 export const combined: Fault = {
   name: 'combined',
   kills: true,
-  async run(world, random) {
+  async run(world, random, load) {
     // One of each group, since two faults must not start the same server at once.
     const groups = [
       ['proxy-kill', 'worker-kill', 'disk-full'],
       ['redis-kill', 'redis-stop', 'network-cut', 'redis-kill-everysec', 'redis-hang'],
-      ['postgres-restart'],
+      ['postgres-restart', 'connections-torn'],
     ];
     const chosen = groups
       .filter((_, group) => group < 2 || random.chance(0.4))
@@ -158,7 +174,7 @@ export const combined: Fault = {
     await Promise.all(
       chosen.map(async (name) => {
         await between(random, 0, 800);
-        await faults.find((one) => one.name === name)!.run(world, random);
+        await faults.find((one) => one.name === name)!.run(world, random, load);
       }),
     );
   },

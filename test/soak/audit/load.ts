@@ -54,6 +54,12 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
+  /** Some clients go with the next bytes that they get, by an RST. */
+  vanish(random: Random): void {
+    for (const { socket } of this.#open)
+      if (random.chance(0.3)) socket.once('data', () => socket.resetAndDestroy());
+  }
+
   async #client(random: Random, exempt: boolean): Promise<void> {
     while (!this.#stopping) {
       let client: RawClient | undefined;

@@ -55,7 +55,7 @@ export class AuditSoak {
     try {
       await untilMore(load, 50);
       await sleep(random.below(options.leadMs));
-      await fault.run(world, random);
+      await fault.run(world, random, load);
       await world.served.untilReady();
       const again = await untilMore(load, 50);
       if (!again) problems.push('statements are not answered again');

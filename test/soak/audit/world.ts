@@ -18,6 +18,7 @@ import type { Entry } from './join.js';
 import { Served } from './served.js';
 import { LOG_LINE_PREFIX, ServerLog } from './server-log.js';
 import { mountSmallDisk, type SmallDisk } from './small-disk.js';
+import { startTornRelay, type TornRelay } from './torn-relay.js';
 
 export const DATABASE = 'soak';
 const STREAM = 'soak:audit';
@@ -37,7 +38,10 @@ export interface World {
   readonly postgres: PostgresServer;
   readonly log: ServerLog;
   readonly redis: RedisServer;
+  /** Between the proxy and Redis. */
   readonly network: CutRelay;
+  /** Between the proxy and PostgreSQL. */
+  readonly upstream: TornRelay;
   readonly failingOver: FailingOver | undefined;
   readonly served: Served;
   readonly disk: SmallDisk | undefined;
@@ -64,6 +68,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ]);
     const network = await startCutRelay(redis);
     stops.push(() => network.stop());
+    const upstream = await startTornRelay(postgres);
+    stops.push(() => upstream.stop());
     const failingOver = options.sentinel ? await startFailingOver() : undefined;
     if (failingOver !== undefined) stops.push(() => failingOver.stop());
     const target = failingOver?.yaml ?? `"redis://127.0.0.1:${network.port}"`;
@@ -76,7 +82,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     writeFileSync(
       join(folder, 'pgveil.yaml'),
       `listen: { port: ${port} }
-upstream: { port: ${postgres.port} }
+upstream: { port: ${upstream.port} }
 catalog: { url: "postgres://pgveil_catalog:${passwords.pgveil_catalog}@127.0.0.1:${postgres.port}/${DATABASE}", refresh: 1s }
 policies: ${join(process.cwd(), 'policies')}
 audit: { redis: ${target}, stream: "${STREAM}", spool: "${spool}", durability: ${options.durability} }
@@ -97,7 +103,7 @@ workers: ${options.workers}
       }
     };
     return {
-      ...{ options, port, postgres, redis, network, failingOver, served, disk, withRedis, stop },
+      ...{ options, port, postgres, redis, network, upstream, failingOver, served, disk, withRedis, stop },
       log: new ServerLog(postgres.logFile),
       untilServerIdle: () => untilServerIdle(postgres),
       untilShipped: () => untilShipped(served, withRedis),
