@@ -24,6 +24,7 @@ import { StreamTrimmer, type TrimPolicy } from './redis-trim.js';
 import { Spool } from './spool.js';
 import type { AppendEntry } from './spool-entry.js';
 import type { SpoolLimits } from './spool-limits.js';
+import { waitForSpool } from './spool-lock.js';
 
 export interface AuditLogOptions {
   readonly spoolDirectory: string;
@@ -111,8 +112,10 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     options.onState?.({ level, message });
   let shipper: Shipper | undefined;
   const drops = new Drops();
+  const lock = await waitForSpool(options.spoolDirectory, (message) => tell('warn', message));
   const spool = new Spool({
     directory: options.spoolDirectory,
+    lock,
     instance: options.instance,
     limits: options.limits ?? {},
     shipping: options.redis !== undefined,

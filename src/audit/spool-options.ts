@@ -1,10 +1,13 @@
 /** What a spool is told when it is opened. */
 import type { SpoolLimits } from './spool-limits.js';
+import type { SpoolLock } from './spool-lock.js';
 import type { ExpiringSegments } from './spool-retention.js';
 
 export interface SpoolOptions {
   readonly directory: string;
   readonly instance: string | undefined;
+  /** The directory's, taken already; the spool lets it go. Absent: it is taken now, or the spool is not opened. */
+  readonly lock?: SpoolLock;
   readonly limits?: Partial<SpoolLimits>;
   /** Events go to Redis from here. Absent: the spool alone is the log. */
   readonly shipping?: boolean;

@@ -5,6 +5,7 @@
  */
 import { close, fdatasync, fsync, open } from 'node:fs';
 import type { AppendEntry } from './spool-entry.js';
+import { SpoolLostError } from './spool-lock.js';
 import { removedError, type SegmentFiles } from './spool-segments.js';
 
 export interface SpoolSyncPorts {
@@ -16,6 +17,10 @@ export interface SpoolSyncPorts {
   rotateWhenDue(): void;
   /** The open segment is not to be trusted: what is not synced is written to a new one. */
   startOver(): void;
+  /** Throws when the directory is, or may have been, another's; looks at the lock now. */
+  hold(): void;
+  /** The same, unless the lock was looked at a moment ago. */
+  checkLock(): void;
   /** Records which intents stand for no statement. */
   writeCancels(): void;
   /** The disk has no room: deletes what is not needed. */
@@ -86,7 +91,7 @@ export class SpoolSync {
     const upTo = this.#files.written;
     fdatasync(this.#files.fd, (error) => {
       this.#running = false;
-      const failure = error ?? this.#removed();
+      const failure = error ?? this.#taken();
       if (failure !== undefined) {
         this.#files.distrust();
         this.fail(failure, waiters);
@@ -113,10 +118,13 @@ export class SpoolSync {
 
   /** The disk has failed: tells those in `waiting`, and all who wait for a sync, and begins to retry. */
   fail(cause: unknown, waiting: readonly AppendEntry[]): void {
-    const failure = new Error(
-      `audit spool "${this.#to.directory}" cannot be written: free space or repair the disk; pgveil retries by itself`,
-      { cause },
-    );
+    const failure =
+      cause instanceof SpoolLostError
+        ? cause
+        : new Error(
+            `audit spool "${this.#to.directory}" cannot be written: free space or repair the disk; pgveil retries by itself`,
+            { cause },
+          );
     this.#failure = failure;
     const refused = [...waiting, ...this.#waiters.splice(0), ...this.#to.waiting()];
     for (const entry of refused) this.#to.refused(entry);
@@ -132,9 +140,13 @@ export class SpoolSync {
     clearTimeout(this.#retryTimer);
   }
 
-  /** A file without a name takes all writes and syncs, and nobody will ever read it. */
-  #removed(): Error | undefined {
+  /**
+   * A file without a name takes all writes and syncs, and nobody will ever read it; and a process that stood still between
+   * the look at the lock and this moment has written beside another one.
+   */
+  #taken(): Error | undefined {
     try {
+      this.#to.checkLock();
       return this.#files.gone ? removedError() : undefined;
     } catch (error) {
       return error as Error;
@@ -153,6 +165,7 @@ export class SpoolSync {
     try {
       if (this.#files.gone) this.#files.distrust();
       if (this.#files.suspect) this.#to.startOver();
+      else this.#to.hold();
       // A disk that has room for a few bytes alone would be called well and full in turns.
       this.#files.probe();
       this.#to.writeCancels();

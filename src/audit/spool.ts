@@ -53,7 +53,7 @@ export class Spool {
     this.#options = options;
     const limits = { ...defaultSpoolLimits, ...options.limits };
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-    this.#lock = lockSpool(options.directory);
+    this.#lock = options.lock ?? lockSpool(options.directory);
     try {
       this.recovered = recoverSpool(options.directory);
       this.instance = options.instance ?? this.recovered.instance ?? crypto.randomUUID().slice(0, 8);
@@ -64,6 +64,8 @@ export class Spool {
       this.#intents = new OpenIntents(this.recovered.intents);
       if (this.recovered.last !== undefined) rewriteSegment(options.directory, this.recovered.last.segment);
       this.#files = new SegmentFiles({ directory: options.directory, ...limits }, this.recovered);
+      // A long recovery may have kept it from being renewed.
+      this.#lock.hold();
       this.#files.rotate({ ...this.#header(), found: findingsOf(this.recovered) });
       cutTails(options.directory, this.recovered);
       // Restarts alone leave no files behind. After the rotation: its header may be all that knows where the chain is.
@@ -102,6 +104,8 @@ export class Spool {
       syncAfterMs: options.syncAfterMs ?? 50,
       rotateWhenDue: () => this.#rotateWhenDue(),
       startOver: () => this.#startOver(),
+      hold: () => this.#lock.hold(),
+      checkLock: () => this.#lock.check(),
       writeCancels: () => this.#writeCancels(),
       freeRoom: () => this.#freeRoom(),
       flush: () => this.flush(),
@@ -249,6 +253,7 @@ export class Spool {
     const before = this.#chain.head;
     let batch: readonly AppendEntry[] = [];
     try {
+      this.#lock.check();
       this.#rotateWhenDue();
       batch = this.#takeWritable();
       if (batch.length === 0) return;
@@ -306,6 +311,7 @@ export class Spool {
   keepHouse(): void {
     if (this.#sync.failure !== undefined || this.#closed) return;
     try {
+      this.#lock.check();
       this.#rotateWhenDue();
     } catch (error) {
       this.#sync.fail(error, []);
