@@ -113,9 +113,17 @@ export class AlertReporter {
     const { name, version } = this.policies;
     this.options.audit.lifecycle({ kind: 'alert', alert, policy: { name, version } });
     this.options.metrics.alert(alert.kind);
-    const { user, role } = alert.actor;
+    const { user, role, address } = alert.actor;
     this.options.logger.warn(
-      { rule: alert.rule, kind: alert.kind, severity: alert.severity, user, role, window: alert.window },
+      {
+        rule: alert.rule,
+        kind: alert.kind,
+        severity: alert.severity,
+        user,
+        role,
+        address,
+        window: alert.window,
+      },
       alertText(alert),
     );
   }

@@ -14,7 +14,7 @@ interface Common {
   readonly per: 'actor' | 'login';
   /** Undefined: everybody, exempt sessions too. */
   readonly roles: readonly string[] | undefined;
-  /** Windows follow each other without a gap, from 1970 on. */
+  /** What is counted together: it slides with the time. Those of `volume`'s past follow each other, from 1970 on. */
   readonly windowMs: number;
 }
 

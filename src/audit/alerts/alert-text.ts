@@ -10,6 +10,7 @@ export function alertFacts({ rule, kind, actor, window, observed, threshold, usu
       user: actor.user,
       role: actor.role ?? null,
       name: actor.name ?? null,
+      ...(actor.address === undefined ? {} : { address: actor.address }),
       others: actor.others === true,
     },
     window: { since: window.since, until: window.until },
@@ -19,8 +20,8 @@ export function alertFacts({ rule, kind, actor, window, observed, threshold, usu
   };
 }
 
-export function alertText({ rule, kind, window, observed, threshold, usual }: Alert): string {
-  const minutes = `${(window.until - window.since) / 60_000} minutes`;
+export function alertText({ rule, kind, actor, window, observed, threshold, usual }: Alert): string {
+  const minutes = `${Math.ceil((window.until - window.since) / 60_000)} minutes`;
   switch (kind) {
     case 'volume':
       return (
@@ -32,7 +33,9 @@ export function alertText({ rule, kind, window, observed, threshold, usual }: Al
     case 'subjects':
       return `alert "${rule}": ${observed} data subjects in ${minutes}, more than ${threshold}`;
     case 'refusals':
-      return `alert "${rule}": ${observed} refused statements in ${minutes}, more than ${threshold}`;
+      return actor.address === undefined
+        ? `alert "${rule}": ${observed} refused statements and log-ins in ${minutes}, more than ${threshold}`
+        : `alert "${rule}": ${observed} failed log-ins from ${actor.address} in ${minutes}, more than ${threshold}`;
     case 'equality_lookups':
       return `alert "${rule}": ${observed} look-ups of masked values in ${minutes}, more than ${threshold}`;
     case 'hours':

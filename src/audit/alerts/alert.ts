@@ -7,7 +7,9 @@ export interface AlertActor {
   readonly role: string | undefined;
   /** As the claim names whoever acts. */
   readonly name: string | undefined;
-  /** More actors came than are told apart: these are the others of the login, together. */
+  /** Log-ins failed from here, under whatever names; `user` is empty then. */
+  readonly address?: string | undefined;
+  /** More actors came than are told apart: these are the others of the login, together; of nobody's, where it is empty. */
   readonly others?: boolean;
 }
 
@@ -16,6 +18,9 @@ export interface ActorCounts {
   readonly user: string;
   readonly role: string | undefined;
   readonly name: string | undefined;
+  readonly address?: string | undefined;
+  /** Log-ins that failed: nobody has proven to be this user. */
+  readonly unproven?: boolean;
   readonly rows: number;
   readonly refusals: number;
   readonly lookups: number;
@@ -32,7 +37,7 @@ export interface Alert {
   readonly kind: AlertKind;
   readonly severity: AlertSeverity;
   readonly actor: AlertActor;
-  /** Milliseconds since 1970; `until` is the next window's. */
+  /** What was counted, in milliseconds since 1970: from `since` on, before `until`. */
   readonly window: { readonly since: number; readonly until: number };
   readonly observed: number;
   /** The alert came because more than this, or for `volume` as much as this, was observed. */

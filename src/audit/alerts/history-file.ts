@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { SavedVolume } from './judge.js';
 
-const HEAD = '{"format":"pgveil-alert-history/1"}';
+const HEAD = '{"format":"pgveil-alert-history/2"}';
 /** Lines between two turns of the event loop: statements wait behind none of this. */
 const LINES_A_TURN = 20;
 
@@ -23,7 +23,8 @@ const line = z.strictObject({
   others: z.literal(true).optional(),
   window: whole,
   count: whole.nonnegative(),
-  alerted: z.boolean(),
+  told: whole.optional(),
+  slices: z.array(z.tuple([whole, whole.nonnegative()])).max(100),
   past: z.array(z.tuple([whole, whole.nonnegative()])).max(1_000),
 });
 
@@ -91,6 +92,7 @@ function lineOf({ actor, ...rest }: SavedVolume): z.input<typeof line> {
   const { user, role, name, others } = actor;
   return {
     ...rest,
+    slices: rest.slices.map(([slice, count]) => [slice, count]),
     past: rest.past.map(([window, count]) => [window, count]),
     user,
     role,

@@ -1,10 +1,11 @@
 /**
- * Judges what actors do by the alert rules in force: one alert for each rule, actor and window. A state machine over
+ * Judges what actors do by the alert rules in force: one alert for each rule and actor within a window. A state machine over
  * counts: it reads no clock and does no I/O, and one of it judges for all workers, so that what somebody spreads over
  * them is counted together.
  *
- * INVARIANT(alerts-bounded): rules × MAX_ACTORS accounts and MAX_SUBJECTS subjects are remembered; beyond that actors are
- * counted together with the others of their login, and subjects twice: an alert too many, never one too few.
+ * INVARIANT(alerts-bounded): rules × MAX_ACTORS accounts, as many of those who have failed to log in, and MAX_SUBJECTS
+ * subjects are remembered; beyond that actors are counted together with the others of their login, failed log-ins with all
+ * others, and subjects twice: an alert too many, never one too few.
  */
 import type { AlertRule } from '../../policy/alert-rules.js';
 import { Account, type SavedAccount, type SubjectBudget } from './account.js';
@@ -18,6 +19,8 @@ interface RuleState {
   readonly rule: AlertRule;
   /** The one that has been quiet for longest is first. */
   readonly accounts: Map<string, Account>;
+  /** Names and addresses that only failed log-ins have shown. Anybody can make them up, so they push out nobody. */
+  readonly unproven: Map<string, Account>;
 }
 
 /** The past of one actor under one `volume` rule. */
@@ -53,7 +56,7 @@ export class AlertJudge {
       for (const account of accounts.values()) account.forgetSubjects();
       if (rule.kind === 'volume')
         for (const account of accounts.values())
-          saved.push({ ...account.save(), alerted: false, rule: rule.name, windowMs: rule.windowMs });
+          saved.push({ ...account.save(), told: undefined, rule: rule.name, windowMs: rule.windowMs });
     }
     this.states = rules.map((rule) => {
       const known = before.get(rule.name);
@@ -72,8 +75,12 @@ export class AlertJudge {
       for (const state of this.states) {
         const { rule } = state;
         if (!concerns(rule, counts)) continue;
-        const window = Math.floor(now / rule.windowMs);
-        const alert = this.accountOf(state, counts, keys[rule.per], window).add(counts, window);
+        const key = keys[rule.per];
+        const account =
+          counts.unproven === true
+            ? this.unprovenOf(state, counts, key, now)
+            : this.accountOf(state, counts, key, now);
+        const alert = account.add(counts, now);
         if (alert !== undefined) alerts.push(alert);
       }
     }
@@ -96,20 +103,20 @@ export class AlertJudge {
       for (const one of saved) {
         if (one.rule !== rule.name || one.windowMs !== rule.windowMs) continue;
         const actor = actorOf(rule, one.actor);
-        const account = new Account(rule, actor, one.window, this.budget);
+        const account = new Account(rule, actor, 0, this.budget);
         account.restore(one);
         accounts.set(keyOf(actor), account);
       }
-    return { rule, accounts };
+    return { rule, accounts, unproven: new Map() };
   }
 
   private accountOf(
-    { rule, accounts }: RuleState,
+    { rule, accounts, unproven }: RuleState,
     counts: ActorCounts,
     ownKey: string,
-    window: number,
+    now: number,
   ): Account {
-    const known = accounts.get(ownKey);
+    const known = accounts.get(ownKey) ?? this.proven(accounts, unproven, ownKey);
     if (known !== undefined) {
       accounts.delete(ownKey);
       accounts.set(ownKey, known);
@@ -119,7 +126,7 @@ export class AlertJudge {
     let actor = actorOf(rule, counts);
     if (accounts.size >= this.maxActors) {
       const [quietest] = accounts;
-      if (quietest !== undefined && !quietest[1].isActive(window)) {
+      if (quietest !== undefined && !quietest[1].isActive(now)) {
         quietest[1].forgetSubjects();
         accounts.delete(quietest[0]);
       } else {
@@ -129,8 +136,46 @@ export class AlertJudge {
         this.overflows += 1;
       }
     }
-    const account = accounts.get(key) ?? new Account(rule, actor, window, this.budget);
+    const account = accounts.get(key) ?? new Account(rule, actor, now, this.budget);
     accounts.set(key, account);
+    return account;
+  }
+
+  /** Whoever has failed to log in and now has: the same account, where there is room for it. */
+  private proven(
+    accounts: Map<string, Account>,
+    unproven: Map<string, Account>,
+    key: string,
+  ): Account | undefined {
+    const account = unproven.get(key);
+    if (account === undefined || accounts.size >= this.maxActors) return undefined;
+    unproven.delete(key);
+    return account;
+  }
+
+  private unprovenOf(
+    { rule, accounts, unproven }: RuleState,
+    counts: ActorCounts,
+    ownKey: string,
+    now: number,
+  ): Account {
+    const proven = accounts.get(ownKey);
+    if (proven !== undefined) return proven;
+    let key = ownKey;
+    let actor = actorOf(rule, counts);
+    const known = unproven.get(key);
+    if (known === undefined && unproven.size >= this.maxActors) {
+      const [quietest] = unproven;
+      if (quietest !== undefined && !quietest[1].isActive(now)) unproven.delete(quietest[0]);
+      else {
+        actor = { user: '', role: undefined, name: undefined, others: true };
+        key = keyOf(actor);
+        this.overflows += 1;
+      }
+    }
+    const account = unproven.get(key) ?? new Account(rule, actor, now, this.budget);
+    unproven.delete(key);
+    unproven.set(key, account);
     return account;
   }
 }
@@ -151,17 +196,18 @@ function concerns({ roles, kind }: AlertRule, counts: ActorCounts): boolean {
   }
 }
 
-function loginOf({ user }: Pick<AlertActor, 'user'>): AlertActor {
-  return { user, role: undefined, name: undefined };
+function loginOf({ user, address }: Pick<AlertActor, 'user' | 'address'>): AlertActor {
+  return { user, role: undefined, name: undefined, ...(address === undefined ? {} : { address }) };
 }
 
-function actorOf({ per }: AlertRule, { user, role, name, others }: AlertActor): AlertActor {
-  if (per === 'login') return loginOf({ user });
+function actorOf({ per }: AlertRule, actor: AlertActor): AlertActor {
+  const { user, role, name, address, others } = actor;
+  if (per === 'login' || address !== undefined) return loginOf(actor);
   return others === true ? { user, role, name: undefined, others } : { user, role, name };
 }
 
-function keyOf({ user, role, name, others }: AlertActor): string {
-  return JSON.stringify([user, role ?? null, name ?? null, others === true]);
+function keyOf({ user, role, name, address, others }: AlertActor): string {
+  return JSON.stringify([user, role ?? null, name ?? null, address ?? null, others === true]);
 }
 
 /** Rules are data without order of their own. */

@@ -3,12 +3,14 @@
  * that grows beyond its bounds. What was counted is taken once a moment; it judges nothing.
  */
 import type { AlertRule } from '../../policy/alert-rules.js';
-import type { SessionIdentity, StatementOutcome, StatementRecord } from '../types.js';
+import type { LifecycleEvent, SessionIdentity, StatementOutcome, StatementRecord } from '../types.js';
 import type { ActorCounts } from './alert.js';
 
 /** Between two takings; beyond that names are not told apart. */
 const MAX_ACTORS = 2_000;
 const MAX_SUBJECTS = 200_000;
+/** Names and addresses of failed log-ins, which anybody can make up. */
+const MAX_UNPROVEN = 1_000;
 /** 48 bits of each HMAC: among 100,000 two are alike once in 50,000 times. */
 const SUBJECT_CHARS = 8;
 const MINUTE_MS = 60_000;
@@ -22,6 +24,10 @@ const NO_PEOPLE: ReadonlySet<string> = new Set(['MOVE', 'EXPLAIN']);
 const NO_PROBE: ReadonlySet<string> = new Set(['audit-unavailable', 'catalog-stale', 'server-session']);
 /** insufficient_privilege, from pgveil and from the server alike. */
 const REFUSED = '42501';
+/** invalid_authorization_specification: the password, the certificate, the place. A server that is down is no probe. */
+const NOT_AUTHORISED = /^28/;
+
+type FailedLogin = Extract<LifecycleEvent, { readonly kind: 'login-failed' }>;
 
 interface Counts extends ActorCounts {
   rows: number;
@@ -34,6 +40,7 @@ interface Counts extends ActorCounts {
 
 interface Asked {
   readonly minutes: boolean;
+  readonly refusals: boolean;
   /** As many subjects as any rule needs to see; 0: none. */
   readonly subjects: number;
 }
@@ -41,11 +48,12 @@ interface Asked {
 export class AlertTally {
   private asked: Asked | undefined;
   private counts = new Map<string, Counts>();
+  private unproven = new Map<string, Counts>();
   private subjects = 0;
   private readonly keys = new WeakMap<SessionIdentity, string>();
 
   get isEmpty(): boolean {
-    return this.counts.size === 0;
+    return this.counts.size === 0 && this.unproven.size === 0;
   }
 
   /** Without rules nothing is counted. */
@@ -54,7 +62,18 @@ export class AlertTally {
     this.asked =
       rules.length === 0
         ? undefined
-        : { minutes: rules.some(({ kind }) => kind === 'hours'), subjects: Math.max(0, ...limits) };
+        : {
+            minutes: rules.some(({ kind }) => kind === 'hours'),
+            refusals: rules.some(({ kind }) => kind === 'refusals'),
+            subjects: Math.max(0, ...limits),
+          };
+  }
+
+  /** Counts for the name and for the address: one is guessed at from many places, or many from one. */
+  addFailedLogin({ user, client: { address }, sqlstate }: FailedLogin): void {
+    if (this.asked?.refusals !== true || !(NOT_AUTHORISED.test(sqlstate) || sqlstate === REFUSED)) return;
+    if (user !== '') this.unprovenOf(user, undefined).refusals += 1;
+    this.unprovenOf('', address).refusals += 1;
   }
 
   add(record: StatementRecord, outcome: StatementOutcome, now: number): void {
@@ -84,8 +103,9 @@ export class AlertTally {
 
   /** Hands over what was counted, and begins anew. */
   take(): readonly ActorCounts[] {
-    const taken = [...this.counts.values()];
+    const taken = [...this.counts.values(), ...this.unproven.values()];
     this.counts = new Map();
+    this.unproven = new Map();
     this.subjects = 0;
     return taken;
   }
@@ -122,20 +142,39 @@ export class AlertTally {
       name = undefined;
       key = JSON.stringify([user, role ?? null, null]);
     }
-    const counts: Counts = this.counts.get(key) ?? {
-      user,
-      role,
-      name,
-      rows: 0,
-      refusals: 0,
-      lookups: 0,
-      minutes: new Map(),
-      subjects: new Set(),
-      moreSubjects: 0,
-    };
+    const counts = this.counts.get(key) ?? { user, role, name, ...nothing() };
     this.counts.set(key, counts);
     return counts;
   }
+
+  private unprovenOf(user: string, address: string | undefined): Counts {
+    let key = JSON.stringify([user, address ?? null]);
+    let who = { user, address };
+    if (!this.unproven.has(key) && this.unproven.size >= MAX_UNPROVEN) {
+      key = '';
+      who = { user: '', address: undefined };
+    }
+    const counts = this.unproven.get(key) ?? {
+      ...who,
+      role: undefined,
+      name: undefined,
+      unproven: true,
+      ...nothing(),
+    };
+    this.unproven.set(key, counts);
+    return counts;
+  }
+}
+
+function nothing() {
+  return {
+    rows: 0,
+    refusals: 0,
+    lookups: 0,
+    minutes: new Map<number, number>(),
+    subjects: new Set<string>(),
+    moreSubjects: 0,
+  };
 }
 
 function isRefusal({ status, refusal, sqlstate }: StatementOutcome): boolean {

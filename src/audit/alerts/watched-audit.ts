@@ -19,6 +19,14 @@ export function watchedAudit(
       }
       return wait;
     },
-    lifecycle: (event) => audit.lifecycle(event),
+    lifecycle(event) {
+      audit.lifecycle(event);
+      if (event.kind !== 'login-failed') return;
+      try {
+        tally.addFailedLogin(event);
+      } catch (error) {
+        broken(error);
+      }
+    },
   };
 }

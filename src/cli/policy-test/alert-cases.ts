@@ -48,6 +48,9 @@ const access = z
     subjects: subjects.optional(),
     refused: count.optional(),
     lookups: count.optional(),
+    /** Log-ins of `user` that failed, from `address`. */
+    failed_logins: count.optional(),
+    address: z.string().min(1).optional(),
     repeat: z
       .int()
       .min(1, 'is below 1; write how often it happens')
@@ -63,6 +66,15 @@ const access = z
   })
   .refine(({ repeat, every }) => (repeat === undefined) === (every === undefined), {
     message: 'repeat: and every: belong together; write both or neither',
+  })
+  .refine(
+    ({ failed_logins: failed, rows, subjects: people, refused, lookups }) =>
+      failed === undefined ||
+      [rows, people, refused, lookups].every((statements) => statements === undefined),
+    'log-ins that failed have run nothing; write statements as an access of their own',
+  )
+  .refine(({ failed_logins: failed, address }) => address === undefined || failed !== undefined, {
+    message: 'address: is where failed_logins: came from; write both, or failed_logins: alone',
   });
 
 export const alertTest = z

@@ -16,6 +16,8 @@ import { accessTime, subjectRange, type AlertAccess } from './alert-cases.js';
 import type { LocatedAlertTest } from './load.js';
 
 const MINUTE_MS = 60_000;
+const TEST_USER = 'policy_test';
+const TEST_ADDRESS = '127.0.0.1';
 
 /** Rules and roles that the policy does not have: a test about them would say nothing. */
 export function alertTestProblems(
@@ -80,15 +82,36 @@ function alertsOf(
       return Array.from({ length: one.repeat ?? 1 }, (_, index) => ({ at: first + index * every, done }));
     })
     .sort((a, b) => a.at - b.at)
-    .flatMap(({ at, done }) =>
-      judge.add([{ ...done, minutes: new Map([[Math.floor(at / MINUTE_MS), 1]]) }], at),
-    );
+    .flatMap(({ at, done }) => judge.add(done(at), at));
 }
 
-function countsOf(access: AlertAccess, who: AlertAccess['as']): Omit<ActorCounts, 'minutes'> {
+function countsOf(access: AlertAccess, who: AlertAccess['as']): (at: number) => ActorCounts[] {
+  const { failed_logins: failed, address } = access;
+  if (failed === undefined) {
+    const done = statementsOf(access, who);
+    return (at) => [{ ...done, minutes: new Map([[Math.floor(at / MINUTE_MS), 1]]) }];
+  }
+  const logins = {
+    role: undefined,
+    name: undefined,
+    unproven: true,
+    rows: 0,
+    refusals: failed,
+    lookups: 0,
+    minutes: new Map<number, number>(),
+    subjects: new Set<string>(),
+    moreSubjects: 0,
+  };
+  return () => [
+    { ...logins, user: who?.user ?? TEST_USER },
+    { ...logins, user: '', address: address ?? TEST_ADDRESS },
+  ];
+}
+
+function statementsOf(access: AlertAccess, who: AlertAccess['as']): Omit<ActorCounts, 'minutes'> {
   const subjects = peopleOf(access.subjects);
   return {
-    user: who?.user ?? 'policy_test',
+    user: who?.user ?? TEST_USER,
     role: who?.role,
     name: who?.actor?.name,
     // Each of them stood in a row.
@@ -120,6 +143,7 @@ function findingsOf(expected: readonly string[], alerts: readonly Alert[]): stri
 }
 
 function whoAndWhen({ actor, window }: Alert): string {
-  const who = [actor.user, actor.role, actor.name].filter((part) => part !== undefined).join(', ');
+  const { user, role, name, address } = actor;
+  const who = [address ?? user, role, name].filter((part) => part !== undefined).join(', ');
   return `${who}; window from ${new Date(window.since).toISOString()}`;
 }

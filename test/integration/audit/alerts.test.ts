@@ -218,6 +218,21 @@ describe.concurrent('probing is counted', () => {
   });
 });
 
+describe('log-ins that fail are counted', () => {
+  it('for the name and for the address', async () => {
+    for (let n = 0; n < 3; n += 1) await ignored(proxy.connect('crm_support', { password: `guess ${n}` }));
+    const nobody = { role: null, name: null, others: false };
+    const probing = async (): Promise<readonly unknown[]> =>
+      (await alerts()).map(({ unmapped: { alert } }) => [alert.rule, alert.actor, alert.observed]);
+    await expect.poll(probing, { timeout: 20_000 }).toEqual(
+      expect.arrayContaining([
+        ['probing', { ...nobody, user: 'crm_support' }, 3],
+        ['probing', { ...nobody, user: '', address: '127.0.0.1' }, 3],
+      ]),
+    );
+  });
+});
+
 describe.concurrent('data subjects are counted by the keys in the rows', () => {
   it.each<[string, readonly string[]]>([
     ['in one result', ['SELECT * FROM customers WHERE id > 100']],
@@ -307,6 +322,6 @@ describe('who is told', () => {
     await proxy.app.close();
     const kept = readFileSync(historyFile(join(folder, 'audit')), 'utf8');
     expect(kept).toContain('"name":"again"');
-    expect(kept).toMatch(/"count":4000,"alerted":true/);
+    expect(kept).toMatch(/"count":4000,"told":\d+/);
   });
 });

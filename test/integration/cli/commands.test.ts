@@ -346,7 +346,7 @@ describe('policy tests', () => {
     expect(result.stdout).toBe(`ok    fine
 FAIL  wrong (alerts.test.yaml:3)
       expected the alert "bulk", which did not come
-      not expected: alert "probing": 21 refused statements in 10 minutes, more than 20 (policy_test, support, ann; window from 2026-03-02T10:00:00.000Z)
+      not expected: alert "probing": 21 refused statements and log-ins in 11 minutes, more than 20 (policy_test, support, ann; window from 2026-03-02T09:50:00.000Z)
 1 of 2 policy tests passed
 `);
   });

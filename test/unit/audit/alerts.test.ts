@@ -87,7 +87,7 @@ const volume = 'bulk: { kind: volume, window: 1h, at_least: 100, times: 10 }';
 const usual = (rows: number): Step[] =>
   Array.from({ length: 10 }, (_, day) => [monday - (10 - day) * DAY, { rows }, []] as const);
 
-describe('one alert for each rule, actor and window', () => {
+describe('one alert for each rule and actor within a window', () => {
   it.each<[string, string, readonly Step[]]>([
     [
       'refusals: told once, at the first one above, and again in the next window',
@@ -101,11 +101,50 @@ describe('one alert for each rule, actor and window', () => {
       ],
     ],
     [
-      'refusals: just below in each of two windows that touch is no alert (documented)',
+      'refusals: a burst over what would be the border of two fixed windows',
       refusals,
       [
         [monday + 9 * MINUTE, { refusals: 2 }, []],
-        [monday + 10 * MINUTE, { refusals: 2 }, []],
+        [monday + 10 * MINUTE, { refusals: 2 }, ['probing:4>2']],
+      ],
+    ],
+    ...[0, 1, 49_999, 50_000, 123_456, 599_999].map((at): [string, string, readonly Step[]] => [
+      `refusals: wherever a window begins (${at} ms), all of it is counted, and a twelfth more at most`,
+      refusals,
+      [
+        [monday + at, { refusals: 2 }, []],
+        [monday + at + 10 * MINUTE - 1, { refusals: 1 }, ['probing:3>2']],
+        [monday + HOUR + at, { refusals: 2 }, []],
+        [monday + HOUR + at + 10 * MINUTE + 50_000, { refusals: 1 }, []],
+      ],
+    ]),
+    [
+      'refusals: what comes while an alert speaks is told when it has spoken, if there is more',
+      refusals,
+      [
+        [monday, { refusals: 3 }, ['probing:3>2']],
+        [monday + 5 * MINUTE, { refusals: 9 }, []],
+        [monday + 9 * MINUTE, { refusals: 1 }, []],
+        [monday + 10 * MINUTE, { refusals: 1 }, ['probing:11>2']],
+      ],
+    ],
+    [
+      'subjects: people seen before and behind a border are counted once, and forgotten with the time',
+      'many: { kind: subjects, window: 1h, over: 3 }',
+      [
+        [monday + 50 * MINUTE, { subjects: people(0, 2) }, []],
+        [monday + 61 * MINUTE, { subjects: people(1, 3) }, []],
+        [monday + 116 * MINUTE, { subjects: people(3, 4) }, []],
+        [monday + 117 * MINUTE, { subjects: people(4, 5) }, ['many:4>3']],
+      ],
+    ],
+    [
+      'volume: over a border, against whole windows of the past',
+      volume,
+      [
+        ...usual(50),
+        [monday + 55 * MINUTE, { rows: 300 }, []],
+        [monday + 65 * MINUTE, { rows: 200 }, ['bulk:500>500']],
       ],
     ],
     [
@@ -159,9 +198,9 @@ describe('one alert for each rule, actor and window', () => {
         [monday, { rows: 5_000 }, ['bulk:5000>100']],
         [monday + HOUR, { rows: 5_000 }, ['bulk:5000>100']],
         [monday + 4 * HOUR, { rows: 90 }, []],
-        [monday + 5 * HOUR, { rows: 90 }, []],
-        [monday + 6 * HOUR, { rows: 100 }, ['bulk:100>100']],
-        [monday + 7 * HOUR, { rows: 100 }, []],
+        [monday + 5 * HOUR + 10 * MINUTE, { rows: 90 }, []],
+        [monday + 6 * HOUR + 20 * MINUTE, { rows: 100 }, ['bulk:100>100']],
+        [monday + 7 * HOUR + 30 * MINUTE, { rows: 100 }, []],
       ],
     ],
     [
@@ -303,6 +342,188 @@ describe('what is remembered is bounded, and nobody hides behind the bound', () 
     expect(judge.add([counts({ user: 'z', subjects: people(0, 2) })], monday)).toEqual([]);
     expect(judge.add([counts({ user: 'z', subjects: people(0, 2) })], monday)).toEqual([]);
     expect(judge.add([counts({ user: 'z', subjects: people(0, 2) })], monday)).toEqual([]);
+  });
+});
+
+describe('failed log-ins', () => {
+  const failed = (user: string, address: string, sqlstate = '28P01') =>
+    ({
+      kind: 'login-failed',
+      user,
+      database: 'd',
+      client: { address, port: 1 },
+      sqlstate,
+      reason: '',
+    }) as const;
+  /** The alerts of what a tally makes of them, as `user or address:observed`. */
+  function alertsOf(
+    judge: AlertJudge,
+    events: readonly ReturnType<typeof failed>[],
+    alerts = refusals,
+  ): string[] {
+    const tally = new AlertTally();
+    tally.put(rules(alerts));
+    for (const event of events) tally.addFailedLogin(event);
+    return judge
+      .add(tally.take(), monday)
+      .map(({ actor, observed }) => `${actor.address ?? (actor.others ? 'others' : actor.user)}:${observed}`);
+  }
+  const judgeOf = (limits: { actors?: number } = {}, alerts = refusals): AlertJudge => {
+    const judge = new AlertJudge([], limits);
+    judge.put(rules(alerts));
+    return judge;
+  };
+  const from = (count: number, user: (n: number) => string, address: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => failed(user(n), address(n)));
+
+  it.each<[string, readonly ReturnType<typeof failed>[], readonly string[]]>([
+    [
+      'one name from many places',
+      from(
+        3,
+        () => 'a',
+        (n) => `10.0.0.${n}`,
+      ),
+      ['a:3'],
+    ],
+    [
+      'many names from one place',
+      from(
+        3,
+        (n) => `u${n}`,
+        () => '10.0.0.1',
+      ),
+      ['10.0.0.1:3'],
+    ],
+    [
+      'both',
+      from(
+        3,
+        () => 'a',
+        () => '10.0.0.1',
+      ),
+      ['a:3', '10.0.0.1:3'],
+    ],
+    [
+      'TLS, before there is a name',
+      from(
+        3,
+        () => '',
+        () => '10.0.0.1',
+      ).map((one) => ({ ...one, sqlstate: '28000' })),
+      ['10.0.0.1:3'],
+    ],
+    [
+      'a startup setting that is not allowed',
+      [
+        ...from(
+          2,
+          () => 'a',
+          (n) => `${n}`,
+        ),
+        failed('a', 'x', '42501'),
+      ],
+      ['a:3'],
+    ],
+    [
+      'not a server that is down, or full',
+      [
+        ...from(
+          2,
+          () => 'a',
+          () => 'x',
+        ),
+        failed('a', 'x', '08006'),
+        failed('a', 'x', '53300'),
+      ],
+      [],
+    ],
+  ])('%s', (_title, events, expected) => {
+    expect(alertsOf(judgeOf(), events)).toEqual(expected);
+  });
+
+  it('count together with the refused statements of the user, per login, before and behind them', () => {
+    const perLogin = refusals.replace('over: 2', 'over: 2, per: login');
+    const judge = judgeOf({}, perLogin);
+    expect(
+      alertsOf(
+        judge,
+        from(
+          1,
+          () => 'a',
+          () => 'x',
+        ),
+        perLogin,
+      ),
+    ).toEqual([]);
+    expect(judge.add([counts({ refusals: 1 })], monday)).toEqual([]);
+    expect(
+      alertsOf(
+        judge,
+        from(
+          1,
+          () => 'a',
+          () => 'y',
+        ),
+        perLogin,
+      ),
+    ).toEqual(['a:3']);
+  });
+
+  it('concern no rule about roles, and are not counted without a rule about refusals', () => {
+    const ofRole = refusals.replace('over: 2', 'over: 2, roles: [support]');
+    expect(
+      alertsOf(
+        judgeOf({}, ofRole),
+        from(
+          9,
+          () => 'a',
+          () => 'x',
+        ),
+        ofRole,
+      ),
+    ).toEqual([]);
+    const tally = new AlertTally();
+    tally.put(rules(volume));
+    tally.addFailedLogin(failed('a', 'x'));
+    expect(tally.isEmpty).toBe(true);
+  });
+
+  it('under made-up names are counted together beyond the bound, and push out nobody who is known', () => {
+    const judge = judgeOf({ actors: 3 });
+    judge.add([counts({ refusals: 2, name: 'insider' })], monday);
+    const flood = from(
+      5_000,
+      (n) => `u${n}`,
+      (n) => `10.0.${n >> 8}.${n & 255}`,
+    );
+    expect(alertsOf(judge, flood)).toEqual(['others:3']);
+    expect(judge.add([counts({ refusals: 1, name: 'insider' })], monday)).toMatchObject([
+      { actor: { name: 'insider' }, observed: 3 },
+    ]);
+  });
+
+  it('are counted where the audit is told of them', () => {
+    const tally = new AlertTally();
+    tally.put(rules(refusals));
+    const told: LifecycleEvent[] = [];
+    const audit: AuditPort = {
+      intent: () => ({ uid: '', ready: undefined }),
+      outcome: () => undefined,
+      lifecycle: (event) => void told.push(event),
+    };
+    const broken: unknown[] = [];
+    const watched = watchedAudit(audit, tally, (error) => broken.push(error));
+    watched.lifecycle(failed('a', 'x'));
+    expect(tally.take()).toMatchObject([
+      { user: 'a', unproven: true, refusals: 1 },
+      { user: '', address: 'x', unproven: true, refusals: 1 },
+    ]);
+    tally.addFailedLogin = () => {
+      throw new Error('a bug');
+    };
+    watched.lifecycle(failed('a', 'x'));
+    expect([told.length, broken.length]).toEqual([2, 1]);
   });
 });
 

@@ -90,9 +90,15 @@ describe('a test of alert rules', () => {
     ],
     [
       'the order in the file is not that of time',
-      '{ refused: 1 }, { at: 2026-03-02T10:10, refused: 2 }, { at: 2026-03-02T10:05, refused: 1 }',
-      '[together]',
+      '{ refused: 2 }, { at: 2026-03-02T10:30, refused: 1 }, { at: 2026-03-02T10:05, refused: 1 }',
+      '[probing, together]',
     ],
+    [
+      'failed log-ins are of a name and of an address',
+      '{ failed_logins: 3, address: 10.0.0.1, as: { user: ann } }, { failed_logins: 1, address: 10.0.0.1, as: { user: ben } }',
+      '[probing, probing, together]',
+    ],
+    ['failed log-ins are no access, at whatever hour', '{ at: 2026-03-02T03:00, failed_logins: 2 }', '[]'],
     ['outside the hours without a row', '{ at: 2026-03-02T06:59+01:00 }', '[night]'],
     ['and inside', '{ at: 2026-03-02T07:00+01:00 }', '[]'],
   ])('%s', async (_, accesses, expected) => {
@@ -106,7 +112,7 @@ describe('a test of alert rules', () => {
       'expected the alert "many", which did not come',
     ]);
     expect(await findingsOf('[{ at: 2026-03-02T10:00, subjects: 21 }]', '[]')).toEqual([
-      'not expected: alert "many": 21 data subjects in 60 minutes, more than 20 (policy_test, support; window from 2026-03-02T10:00:00.000Z)',
+      'not expected: alert "many": 21 data subjects in 65 minutes, more than 20 (policy_test, support; window from 2026-03-02T09:00:00.000Z)',
     ]);
   });
 });
@@ -123,6 +129,14 @@ describe('a mistake names its place and the fix', () => {
     [test('at: 2026-03-02T10:00, row: 3'), '3:42: error: unknown key "row"'],
     [test('at: 2026-03-02T10:00, subjects: 9-3'), '3:52: error: "alerts.0.accesses.0.subjects": is no range'],
     [test('at: 2026-03-02T10:00, refused: -1'), '3:51: error: "alerts.0.accesses.0.refused": is below 0'],
+    [
+      test('at: 2026-03-02T10:00, failed_logins: 3, rows: 1'),
+      '3:18: error: "alerts.0.accesses.0": log-ins that failed have run nothing',
+    ],
+    [
+      test('at: 2026-03-02T10:00, rows: 3, address: 10.0.0.1'),
+      '3:18: error: "alerts.0.accesses.0": address: is where failed_logins: came from',
+    ],
     [
       test('at: 2026-03-02T10:00, repeat: 3'),
       '3:18: error: "alerts.0.accesses.0": repeat: and every: belong',
