@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AuditLog } from '../audit/log.js';
+import type { AuditLog, AuditState } from '../audit/log.js';
 
 const FOLDER = /^worker-(\d{1,4})$/;
 
@@ -24,6 +24,8 @@ export function leftSpools(spool: string, workers: number): string[] {
 }
 
 export interface Adopted {
+  /** For the metrics: the first worker's own, with what these hold and have counted. How Redis is its own one tells. */
+  withTheirs(own: AuditState): AuditState;
   close(): Promise<void>;
 }
 
@@ -37,12 +39,15 @@ export async function adoptSpools(
   open: (directory: string) => Promise<AuditLog>,
 ): Promise<Adopted> {
   const logs = new Set<AuditLog>();
+  /** Of those let go: counters never go back, and without Redis their bytes stay where they are. */
+  let past: Held = { events: 0, lost: 0, shippedAgain: 0, spoolBytes: 0, lagSeconds: 0 };
   for (const directory of leftSpools(spool, workers)) logs.add(await open(directory));
   const letGo = async (): Promise<void> => {
     for (const log of logs) {
       const { redisUp, spoolBytes } = log.state();
       if (redisUp !== undefined && spoolBytes > 0) continue;
       logs.delete(log);
+      past = together(past, log.state());
       await log.close();
     }
     if (logs.size === 0) clearInterval(timer);
@@ -52,9 +57,25 @@ export async function adoptSpools(
   }, 1_000).unref();
   await letGo();
   return {
+    withTheirs: (own) => ({
+      ...own,
+      ...[...logs].reduce((held, log) => together(held, log.state()), together(past, own)),
+    }),
     close: async () => {
       clearInterval(timer);
       await Promise.all([...logs].map((log) => log.close()));
     },
+  };
+}
+
+type Held = Pick<AuditState, 'events' | 'lost' | 'shippedAgain' | 'spoolBytes' | 'lagSeconds'>;
+
+function together(one: Held, other: Held): Held {
+  return {
+    events: one.events + other.events,
+    lost: one.lost + other.lost,
+    shippedAgain: one.shippedAgain + other.shippedAgain,
+    spoolBytes: one.spoolBytes + other.spoolBytes,
+    lagSeconds: Math.max(one.lagSeconds, other.lagSeconds),
   };
 }

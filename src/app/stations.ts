@@ -119,11 +119,13 @@ export async function startStations(config: Config, options: StationOptions): Pr
     const subjects = openSubjects(config, options);
     const audit = await startAudit(config, subjects, options);
     stops.push(() => audit.close());
+    let auditState = () => audit.state();
     if (options.worker === 1) {
       const adopted = await adoptSpools(config.audit.spool, options.workers, (directory) =>
         startAudit(config, subjects, options, directory),
       );
       stops.push(() => adopted.close());
+      auditState = () => adopted.withTheirs(audit.state());
     }
     const parser = await openParser();
     stops.push(() => parser.close());
@@ -133,7 +135,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
     const metrics = createMetrics(
       { version: options.version },
       {
-        audit: () => audit.state(),
+        audit: () => auditState(),
         catalogAgeSeconds: () => finite(catalogs.ageMs(home) / 1000),
         policyReviewsOverdue: () => overdueReviews(keeper.policies, new Date()).length,
         unlabelledColumns: () => unlabelled.get(home) ?? 0,
@@ -224,7 +226,7 @@ export async function startStations(config: Config, options: StationOptions): Pr
         catalogAgeMs: () => catalogs.ageMs(home),
         catalogStale: () => catalogs.isStale(home),
         unbound: () => [...keeper.unbound.keys()],
-        audit: () => audit.state(),
+        audit: () => auditState(),
         auditLagLimitSeconds: config.audit.max_lag / 1000,
         draining: () => closing !== undefined,
       }),
