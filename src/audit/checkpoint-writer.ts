@@ -1,8 +1,9 @@
-/** When a chain's head is signed: at the start, every so often when there is anything new, and at an orderly end. */
+/** When a chain's head is signed: at the start, every so often when there is anything new, behind what tells of events removed, and at an orderly end. */
 import { randomUUID, type KeyObject } from 'node:crypto';
 import { keyName, signCheckpoint } from './checkpoint.js';
 import type { EventSource } from './event.js';
 import { lifecycleEvent } from './lifecycle-event.js';
+import type { AppendEntry } from './spool-entry.js';
 import type { Spool } from './spool.js';
 
 export interface CheckpointOptions {
@@ -39,9 +40,26 @@ export class CheckpointWriter {
   /** Unless the newest event is a checkpoint of ours. A spool that takes nothing gets its checkpoint with the next round. */
   signNews(): void {
     if (this.#spool.sequence <= this.#last || this.#spool.failure !== undefined) return;
+    this.#spool.append(this.#entry());
+  }
+
+  /** Now, for what nobody is to believe unsigned. Resolves once it is on disk, behind all that was given to the spool. */
+  sign(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (failure: Error | undefined): void => {
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+      const entry = { ...this.#entry(), until: 'synced', beyondLimit: true, done } as const;
+      if (!this.#spool.append(entry))
+        reject(this.#spool.failure ?? new Error('the audit spool takes no events'));
+    });
+  }
+
+  #entry(): AppendEntry {
     const uid = randomUUID();
     const time = Date.now();
-    this.#spool.append({
+    return {
       uid,
       time,
       content: {
@@ -56,6 +74,6 @@ export class CheckpointWriter {
         },
       },
       until: 'queued',
-    });
+    };
   }
 }

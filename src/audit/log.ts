@@ -136,8 +136,11 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       const name = cause instanceof Error ? cause.name : 'unknown';
       drop('bug', Date.now(), `bug: an audit event could not be built (${name})`);
     },
-    announce: (expiring) =>
-      append({ ...lifecycle(source, { kind: 'expiry', ...expiring }), until: 'synced', beyondLimit: true }),
+    announce: async (expiring) => {
+      const event = lifecycle(source, { kind: 'expiry', ...expiring });
+      await append({ ...event, until: 'synced', beyondLimit: true });
+      await checkpoints?.sign();
+    },
     onWarning: (message) => tell('warn', message),
   });
   const source = eventSource(spool.instance, options.version, options.subjectKey);
@@ -235,6 +238,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
             ...lifecycle(source, { kind: 'trim', stream, entries, instances }),
             until: 'synced',
           });
+          await checkpoints?.sign();
           await ship.passed(spool.durable);
         },
         onWarning: (message) => tell('warn', message),

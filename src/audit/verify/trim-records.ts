@@ -2,26 +2,38 @@
 import type { TrimMember } from './check-event.js';
 import type { SeenHashes } from './seen-hashes.js';
 
+/** Which event tells of it. */
+export interface Teller {
+  readonly instance: string;
+  readonly sequence: number;
+}
+
 interface Removed {
   readonly sequence: number;
   readonly hash: string;
+  readonly by: Teller;
 }
 
 export class TrimRecords {
   readonly #stream: string | undefined;
+  readonly #believes: (by: Teller) => boolean;
   /** Per instance, in the order in which they were told. */
   readonly #removed = new Map<string, Removed[]>();
 
-  /** @param stream - the one that is verified, of which alone records count then; undefined: a spool is, and every record counts */
-  constructor(stream: string | undefined) {
+  /**
+   * @param stream - the one that is verified, of which alone records count then; undefined: a spool is, and every record counts
+   * @param believes - whether an event may tell of trims; asked when the whole log has been read
+   */
+  constructor(stream: string | undefined, believes: (by: Teller) => boolean) {
     this.#stream = stream;
+    this.#believes = believes;
   }
 
-  add({ stream, instances }: TrimMember): void {
+  add({ stream, instances }: TrimMember, by: Teller): void {
     if (this.#stream !== undefined && stream !== this.#stream) return;
     for (const [instance, last] of Object.entries(instances)) {
       const known = this.#removed.get(instance) ?? [];
-      known.push(last);
+      known.push({ ...last, by });
       this.#removed.set(instance, known);
     }
   }
@@ -31,7 +43,7 @@ export class TrimRecords {
    * not finished, or copies that are still there), and then the last one of the record is still to be seen.
    */
   explain(instance: string, missing: number, prev: string | undefined, hashes: SeenHashes): boolean {
-    return (this.#removed.get(instance) ?? []).some(({ sequence, hash }) =>
+    return this.#told(instance).some(({ sequence, hash }) =>
       sequence === missing
         ? prev === undefined || prev === hash
         : sequence > missing && hashes.compare(sequence, hash) === 'same',
@@ -40,6 +52,10 @@ export class TrimRecords {
 
   /** Nothing of the chain is left; was it all removed? */
   covers(instance: string, sequence: number): boolean {
-    return (this.#removed.get(instance) ?? []).some((removed) => removed.sequence >= sequence);
+    return this.#told(instance).some((removed) => removed.sequence >= sequence);
+  }
+
+  #told(instance: string): readonly Removed[] {
+    return (this.#removed.get(instance) ?? []).filter(({ by }) => this.#believes(by));
   }
 }

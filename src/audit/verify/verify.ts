@@ -2,7 +2,7 @@
  * Verifies a log in one pass over its items: every event by itself, every chain, every signature, every beginning, and the
  * end against an anchor. Pure: reads from what it is given and tells in plain data.
  */
-import { TrimRecords } from './trim-records.js';
+import { type Teller, TrimRecords } from './trim-records.js';
 import type { StoredEvent, StoredItem } from '../read/stored-event.js';
 import type { Anchor } from './anchor.js';
 import { ChainCheck, type PublicKeys } from './chain-check.js';
@@ -51,7 +51,7 @@ class Verifier {
   constructor(options: VerifyOptions) {
     this.#options = options;
     this.#keys = options.keys ?? new Map();
-    this.#trims = new TrimRecords(options.stream);
+    this.#trims = new TrimRecords(options.stream, (by) => this.#isSigned(by));
   }
 
   add(item: StoredItem): void {
@@ -104,8 +104,8 @@ class Verifier {
     const changed = differs === 'changed';
     const differences = entryDifferences(event, facts);
     if (differences !== '' && !changed) this.#findings.add('entry-differs', place, differences, about);
-    if (facts.trimmed !== undefined && !changed) this.#trims.add(facts.trimmed);
-    if (facts.expired !== undefined && !changed) this.#trims.add(facts.expired);
+    if (facts.trimmed !== undefined && !changed) this.#trims.add(facts.trimmed, facts);
+    if (facts.expired !== undefined && !changed) this.#trims.add(facts.expired, facts);
     // What an event says of its place counts only while its hash holds.
     this.#chain(changed ? instance : facts.instance).add(changed ? { ...facts, ...about } : facts, place);
     return json;
@@ -166,9 +166,15 @@ class Verifier {
       this.#notes.push(`chain ${instance} was looked at from event ${missing + 1} on`);
       return 'window';
     }
-    const problem = `the chain begins with event ${missing + 1}, and nothing in the log says that pgveil removed those before it`;
+    const nothing = this.#keys.size > 0 ? 'nothing signed in the log' : 'nothing in the log';
+    const problem = `the chain begins with event ${missing + 1}, and ${nothing} says that pgveil removed those before it`;
     this.#findings.add('late-beginning', place, problem, { chain: instance, sequence: missing + 1 });
     return 'unproven';
+  }
+
+  /** With keys: who can only write the log could else delete its beginning and tell of a trim. pgveil signs behind each. */
+  #isSigned({ instance, sequence }: Teller): boolean {
+    return this.#keys.size === 0 || (this.#chains.get(instance)?.signedUpTo?.sequence ?? 0) >= sequence;
   }
 
   #checkSigned({ instance, last, unsigned, unsignedSince, signedUpTo }: ChainCheck): void {

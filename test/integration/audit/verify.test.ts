@@ -1,15 +1,17 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyName } from '../../../src/audit/checkpoint.js';
+import { keyName, signCheckpoint } from '../../../src/audit/checkpoint.js';
+import { openAuditLog } from '../../../src/audit/log.js';
 import { readItems, type ReadFrom } from '../../../src/audit/read/read-events.js';
 import { anchorOf } from '../../../src/audit/verify/anchor.js';
 import type { FindingKind, VerifyResult } from '../../../src/audit/verify/result.js';
 import { verifyEvents, type VerifyOptions } from '../../../src/audit/verify/verify.js';
 import { redisServer } from '../../support/servers.js';
+import { statement, success } from '../../unit/audit/samples.js';
 import {
   CHAIN,
   changed,
@@ -421,10 +423,11 @@ describe('the beginning of a stream', () => {
           return [instance!, { sequence: metadata.sequence, hash: unmapped.hash }];
         }),
     );
-  /** The honest log with a trim told in its last event. */
+  /** The honest log with a trim told in its last event but one, and signed in the last. */
   async function trimmed(
     copies: number,
     told: (heads: Record<string, unknown>) => object,
+    key: KeyObject | 'nobody' = honest.key,
   ): Promise<VerifyResult> {
     const { rows } = honest;
     await writeStream(redis, STREAM, [...rows.slice(0, 10), ...rows.slice(10 - copies, -1)]);
@@ -434,20 +437,24 @@ describe('the beginning of a stream', () => {
       delete unmapped.checkpoint;
       Object.assign(unmapped, told(headsBefore(first, all)));
     });
-    await redis.xadd(
-      STREAM,
-      '*',
-      'uid',
-      trim.uid,
-      'instance',
-      trim.instance,
-      'seq',
-      String(trim.sequence),
-      'event',
-      trim.json,
-    );
+    const ends = key === 'nobody' ? [trim] : [trim, signedBehind(trim, key)];
+    for (const { uid, instance, sequence, json } of ends) {
+      const fields = ['uid', uid, 'instance', instance, 'seq', String(sequence), 'event', json];
+      await redis.xadd(STREAM, '*', ...fields);
+    }
     await redis.xtrim(STREAM, 'MINID', first);
     return verified(stream());
+  }
+
+  function signedBehind(row: Row, key: KeyObject): Row {
+    const { hash } = eventOf(row).unmapped;
+    return resealed(row, (event) => {
+      const facts = { instance: row.instance, sequence: row.sequence, hash: hash!, time: event.time };
+      event.metadata = { ...event.metadata, sequence: row.sequence + 1, uid: `${row.uid}-signed` };
+      event.unmapped.prev = hash!;
+      delete event.unmapped['trimmed'];
+      event.unmapped.checkpoint = signCheckpoint(key, keyName(key), facts);
+    });
   }
 
   it('behind a recorded trim is clean', async () => {
@@ -476,6 +483,53 @@ describe('the beginning of a stream', () => {
   ])('behind %s is a finding', async (_, told) => {
     const result = await trimmed(0, told);
     expect(found(result)[0]?.slice(0, 2)).toEqual(['late-beginning', CHAIN]);
+  });
+
+  it.each([
+    ['nobody', 'nobody', 'late-beginning'],
+    ['somebody else', strangeKey, 'checkpoint-other-key'],
+  ] as const)(
+    'behind a record that %s has signed is a finding with keys, since who can trim can tell of it',
+    async (_, key, kind) => {
+      const result = await trimmed(0, recorded, key);
+      expect(found(result)).toContainEqual(['late-beginning', CHAIN, expect.any(Number)]);
+      expect(found(result)[0]?.[0]).toBe(kind);
+      expect(found(await verified(stream(), { keys: new Map() }))).toEqual([]);
+    },
+  );
+
+  it('that is trimmed while it is verified is clean with keys at each look, as each record is signed before it counts', async () => {
+    const { privateKey: key, publicKey } = generateKeyPairSync('ed25519');
+    const target = redisServer().url;
+    const name = `${STREAM}:trimmed`;
+    const log = await openAuditLog({
+      ...{ spoolDirectory: join(folder, 'trimmed'), durability: 'strict', version: '0' },
+      checkpoints: { key, everyMs: 3_600_000 },
+      redis: { target, stream: name, acceptLossy: true, trim: { length: 10, everyMs: 20 } },
+    });
+    const look = async (): Promise<VerifyResult> => {
+      for (let count = 0; count < 10; count++) {
+        const ticket = log.intent(statement());
+        await ticket.ready;
+        await log.outcome(ticket, statement(), success);
+      }
+      return verifyEvents(readItems({ from: { kind: 'stream', redis: target, stream: name } }), {
+        keys: new Map([[keyName(publicKey), publicKey]]),
+        stream: name,
+      });
+    };
+    try {
+      log.lifecycle({ kind: 'guard-trip', session: statement().session, table: 1, column: 1 });
+      await expect.poll(() => redis.exists(name), { timeout: 10_000 }).toBe(1);
+      for (let trims = 0; trims < 5;) {
+        const result = await look();
+        expect(result.findings).toEqual([]);
+        if (result.chains[0]?.beginning === 'trimmed') trims++;
+      }
+    } finally {
+      await log.close();
+      await redis.del(name, `{${name}}:heads`, `{${name}}:trimmer`);
+    }
   });
 });
 
