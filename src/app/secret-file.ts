@@ -24,9 +24,8 @@ export function secretFile(
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unusable';
     throw new Error(
-      `the folder of audit.spool cannot be written (${code}): make ${folder}, and give it to the user that runs pgveil`,
+      `the folder of audit.spool cannot be written (${codeOf(cause)}): make ${folder}, and give it to the user that runs pgveil`,
       { cause },
     );
   }
@@ -34,8 +33,10 @@ export function secretFile(
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       return { secret: readFileSync(path), made };
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    } catch (cause) {
+      const code = codeOf(cause);
+      if (code !== 'ENOENT')
+        throw new Error(`${path} cannot be read (${code}): give it to the user that runs pgveil`, { cause });
     }
     // Whole or not at all, also for another worker that looks at this moment.
     const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -45,7 +46,7 @@ export function secretFile(
       syncFolder(folder);
       made = true;
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+      const code = codeOf(cause);
       if (code === 'EEXIST') continue;
       throw new Error(
         `${path} could not be made (${code}): free space on its disk or repair it, and start pgveil again`,
@@ -56,6 +57,10 @@ export function secretFile(
     }
   }
   return { secret: readFileSync(path), made };
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unusable';
 }
 
 /** What a secret has been used for outlives a power failure, so the secret has to (fsync(2)). */

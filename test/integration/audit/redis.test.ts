@@ -151,14 +151,12 @@ describe('shipping to Redis', () => {
     inTemporaryDirectory(async (directory) => {
       const tables = Array.from({ length: 1_000 }, (_, nth) => `public."table \u0001 ${nth}"`);
       // Each character takes six bytes in JSON, or three in UTF-8.
-      const texts = ['\u0001'.repeat(400_000), '€'.repeat(1_000_000), 'x'.repeat(5_000_000), 'short'];
+      const texts = ['\u0001'.repeat(200_000), '€'.repeat(400_000), 'x'.repeat(2_000_000), 'short'];
       const log = await openLog(directory, 'large');
-      const records = [...texts, ...texts].map((auditText) =>
-        statement({ auditText, facts: { ...facts, tables } }),
-      );
+      const records = texts.map((auditText) => statement({ auditText, facts: { ...facts, tables } }));
       for (const large of records) void log.outcome(log.intent(large), large, success);
       await expect
-        .poll(() => [log.state().events, log.state().spoolBytes], { timeout: 10_000 })
+        .poll(() => [log.state().events, log.state().spoolBytes], { timeout: 25_000 })
         .toEqual([records.length, 0]);
       await log.close();
       const verdict = async (from: ReadFrom) => {
@@ -171,7 +169,7 @@ describe('shipping to Redis', () => {
         ({ event }) =>
           (JSON.parse(event) as { query_info: { query_string: string } }).query_info.query_string,
       );
-      expect(said).toEqual([...texts, ...texts]);
+      expect(said).toEqual(texts);
     }));
 
   it('a full Redis refuses whole batches, and takes them in order once it may', () =>

@@ -87,6 +87,13 @@ test('no secret is used that the disk has not really taken', async () => {
   }
 });
 
+test('what is there and cannot be read is told with what to do, and nothing takes its place', () => {
+  mkdirSync(join(folder, 'key'));
+  expect(() => secretFile(join(folder, 'key'), make)).toThrow(
+    /key cannot be read \(EISDIR\): give it to the user that runs pgveil/,
+  );
+});
+
 test('a file that is there and empty, as a power failure may leave it, is no secret', () => {
   writeFileSync(join(folder, 'mock-authentication.key'), '');
   expect(() => mockSecret(folder)).toThrow(/is not a secret of 32 bytes: remove it/);
