@@ -4,7 +4,7 @@ import { KeptEvent, type StoredItem } from './stored-event.js';
 
 export interface DecodedSegment {
   readonly items: readonly StoredItem[];
-  /** Where the last whole record ends: at the end of the bytes, unless they end in something else. */
+  /** Where the last record that was taken ends: before the end of the bytes, if they end in something else. */
   readonly end: number;
   /** Of the last header met. */
   readonly instance: string;
@@ -14,18 +14,26 @@ export interface DecodedSegment {
  * @param name - `segment 3`
  * @param instance - of the segment before
  * @param from - where to begin; a record starts there
+ * @param limit - of the items; as many mean that there may be more
  */
-export function decodeSegment(bytes: Buffer, name: string, instance: string, from = 0): DecodedSegment {
+export function decodeSegment(
+  bytes: Buffer,
+  name: string,
+  instance: string,
+  from = 0,
+  limit = Infinity,
+): DecodedSegment {
   const items: StoredItem[] = [];
   let at = from;
-  while (at < bytes.length) {
+  while (at < bytes.length && items.length < limit) {
     const decoded = decodeRawRecord(bytes, at);
-    const place = `${name} byte ${at}`;
+    const start = at;
+    const place = (): string => `${name} byte ${start}`;
     if (decoded.kind !== 'record') {
       const next = findRecord(bytes, at);
       if (next === undefined) break;
       const message = `${next - at} bytes are no record that pgveil wrote: the file was damaged or changed`;
-      items.push({ kind: 'unreadable', place, message });
+      items.push({ kind: 'unreadable', place: place(), message });
       at = next;
       continue;
     }
@@ -34,11 +42,11 @@ export function decodeSegment(bytes: Buffer, name: string, instance: string, fro
       const header = parseHeader(record.json);
       if (header === undefined) {
         const message = 'the header of the segment is none that pgveil writes';
-        items.push({ kind: 'unreadable', place, message });
+        items.push({ kind: 'unreadable', place: place(), message });
       } else {
         ({ instance } = header);
         const { sequence, prev } = header;
-        items.push({ kind: 'segment', place, instance, sequence, prev });
+        items.push({ kind: 'segment', place: place(), instance, sequence, prev });
       }
     } else if (record.kind === recordKind.event) {
       const event = new KeptEvent(place, instance, record.sequence, record.uid, record.json);

@@ -9,7 +9,7 @@ import { segmentName, segmentNumber } from '../spool-format.js';
 import { decodeSegment, voidOf, type DecodedSegment } from './decode-segment.js';
 import type { StoredItem } from './stored-event.js';
 
-const BATCH = 5_000;
+const BATCH = 1_000;
 /** A write of a running proxy may be half-way when it is read. */
 const TAIL_TRIES = 5;
 const TAIL_WAIT_MS = 50;
@@ -52,38 +52,46 @@ export async function* readSpool(
     if (segment.oldest) instance = '';
     // Deleted since it was listed, once it had been shipped: the next header says where the chain goes on.
     if (bytes === undefined) continue;
-    const decoded = await decode(segment, bytes, instance, await ahead);
-    ({ instance } = decoded);
-    const items = segment.oldest ? await withBeginning(segment, decoded.items) : decoded.items;
-    for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH);
-    events += items.reduce((count, { kind }) => (kind === 'event' ? count + 1 : count), 0);
+    let begins = segment.oldest;
+    for await (const part of decode(segment, bytes, instance, await ahead)) {
+      ({ instance } = part);
+      const items = begins ? await withBeginning(segment, part.items) : part.items;
+      begins &&= !items.some(({ kind }) => kind === 'segment');
+      if (items.length > 0) yield items;
+      for (const { kind } of items) if (kind === 'event') events++;
+    }
     onProgress?.(events, (index + 1) / segments.length);
   }
 }
 
-async function decode(
+/** Piece by piece, so that what is made of one is gone before the collector of garbage moves it. */
+async function* decode(
   segment: Segment,
   bytes: Buffer,
   instance: string,
   following: Buffer | Error | undefined,
-): Promise<DecodedSegment> {
+): AsyncGenerator<DecodedSegment> {
   const again = segment.newest || !Buffer.isBuffer(following) ? undefined : voidOf(following);
   // INVARIANT(failed-sync-is-final): from there on the records stand in the next segment.
   const valid = again?.segment === segment.number ? bytes.subarray(0, again.from) : bytes;
-  let decoded = decodeSegment(valid, segment.name, instance);
   let { length } = valid;
-  for (let tries = 0; segment.newest && decoded.end < length && tries < TAIL_TRIES; tries++) {
+  let part: DecodedSegment = { items: [], end: 0, instance };
+  do {
+    part = decodeSegment(valid, segment.name, part.instance, part.end, BATCH);
+    yield part;
+  } while (part.items.length === BATCH);
+  for (let tries = 0; segment.newest && part.end < length && tries < TAIL_TRIES; tries++) {
     await new Promise((resolve) => setTimeout(resolve, TAIL_WAIT_MS));
     const grown = await fetched(segment);
     if (!Buffer.isBuffer(grown)) break;
     ({ length } = grown);
-    const rest = decodeSegment(grown, segment.name, decoded.instance, decoded.end);
-    decoded = { ...rest, items: [...decoded.items, ...rest.items] };
+    part = decodeSegment(grown, segment.name, part.instance, part.end);
+    yield part;
   }
-  if (decoded.end >= length) return decoded;
-  const place = `${segment.name} byte ${decoded.end}`;
-  const message = `the last ${length - decoded.end} bytes are no whole record: what a crash in the middle of a write leaves (the next start of pgveil cuts it and says so), or damage`;
-  return { ...decoded, items: [...decoded.items, { kind: 'unreadable', place, message }] };
+  if (part.end >= length) return;
+  const place = `${segment.name} byte ${part.end}`;
+  const message = `the last ${length - part.end} bytes are no whole record: what a crash in the middle of a write leaves (the next start of pgveil cuts it and says so), or damage`;
+  yield { ...part, items: [{ kind: 'unreadable', place, message }] };
 }
 
 /** Says with the oldest segment's header whether pgveil may have deleted those before it. */

@@ -4,7 +4,10 @@
  */
 import { connectRedis, describeRedisError, type RedisClient } from '../redis-connection.js';
 import type { RedisTarget } from '../redis-target.js';
-import { KeptEvent, type StoredItem } from './stored-event.js';
+import type { Entry } from './page-parser.js';
+import { PageReader } from './page-reader.js';
+import { standsAt } from './stands-at.js';
+import { digitAt, KeptEvent, type StoredItem } from './stored-event.js';
 
 export interface StreamRange {
   readonly redis: RedisTarget;
@@ -14,12 +17,13 @@ export interface StreamRange {
   readonly to?: number | undefined;
 }
 
-type Entry = readonly [Buffer, readonly Buffer[]];
-
-const PAGE = 5_000;
+/** Small enough that what is made of a page is gone before the collector of garbage moves it. */
+const PAGE = 1_000;
 /** Of a Redis that says nothing any more; a page is some megabytes. */
 const SILENCE_MS = 60_000;
-const FIELDS = 4;
+/** In the order in which they are written (redis-append.ts). */
+const FIELDS = ['uid', 'instance', 'seq', 'event'].map((name) => Buffer.from(name));
+const ZERO = '0'.charCodeAt(0);
 
 export async function* readStreamPages(
   range: StreamRange,
@@ -62,13 +66,15 @@ async function* pages(
   const newest = await newestId(redis, stream);
   const total = await redis.xlen(stream);
   const end = to === undefined ? '+' : String(to);
+  const reader = new PageReader(redis, stream);
   const page = (start: string): Promise<readonly Entry[]> => {
-    const answer = redis.xrangeBuffer(stream, start, end, 'COUNT', PAGE) as Promise<unknown>;
+    const answer = reader.page(start, end, PAGE);
     // Nobody waits for a page that was fetched ahead when the reader stops early.
     answer.catch(() => undefined);
-    return answer as Promise<readonly Entry[]>;
+    return answer;
   };
   let next = page(from === undefined ? '-' : String(Math.max(0, from)));
+  const items = new Entries();
   let read = 0;
   let last = '';
   for (;;) {
@@ -78,7 +84,7 @@ async function* pages(
     last = entries.at(-1)![0].toString('latin1');
     next = page(`(${last}`);
     read += entries.length;
-    yield entries.map(itemOf);
+    yield entries.map((entry) => items.itemOf(entry));
     onProgress?.(read, Math.max(read, total));
   }
   if (to === undefined && isBefore(last === '' ? '0-0' : last, newest)) {
@@ -87,43 +93,63 @@ async function* pages(
   }
 }
 
-function itemOf([id, fields]: Entry): StoredItem {
-  const place = id.toString('latin1');
-  let uid, instance, sequence, event: Buffer | undefined;
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const value = fields[at + 1]!;
-    switch (fields[at]!.toString('latin1')) {
-      case 'uid':
-        uid = value;
-        break;
-      case 'instance':
-        instance = value;
-        break;
-      case 'seq':
-        sequence = value;
-        break;
-      case 'event':
-        event = value;
-        break;
+/** Makes no string that is not asked for: there are a million entries, and few are of interest. */
+class Entries {
+  /** Entries of one instance stand side by side. */
+  #instanceBytes = Buffer.alloc(0);
+  #instance = '';
+
+  itemOf([id, fields]: Entry): StoredItem {
+    const [uid, instance, sequenceText, event] = inOrder(fields) ?? byName(fields);
+    const sequence = sequenceText === undefined ? undefined : sequenceOf(sequenceText);
+    if (uid === undefined || instance === undefined || event === undefined || sequence === undefined) {
+      const place = id.toString('latin1');
+      const message =
+        'the entry is none that pgveil writes: it needs uid, instance, seq and event, each once';
+      return { kind: 'unreadable', place, message };
     }
+    return { kind: 'event', event: new KeptEvent(id, this.#text(instance), sequence, uid, event) };
   }
-  const number = Number(sequence?.toString('latin1'));
-  // A field twice would let two readers see two events.
-  if (
-    fields.length !== 2 * FIELDS ||
-    uid === undefined ||
-    instance === undefined ||
-    event === undefined ||
-    !Number.isSafeInteger(number) ||
-    String(number) !== sequence?.toString('latin1')
-  ) {
-    const message = 'the entry is none that pgveil writes: it needs uid, instance, seq and event, each once';
-    return { kind: 'unreadable', place, message };
+
+  #text(instance: Buffer): string {
+    const known = this.#instanceBytes;
+    if (instance.length !== known.length || !standsAt(instance, 0, known)) {
+      // A copy, as the entry is a view of a far larger piece of what Redis has sent.
+      this.#instanceBytes = Buffer.from(instance);
+      this.#instance = instance.toString('utf8');
+    }
+    return this.#instance;
   }
-  return {
-    kind: 'event',
-    event: new KeptEvent(place, instance.toString('utf8'), number, uid.toString('utf8'), event),
-  };
+}
+
+type Values = readonly (Buffer | undefined)[];
+
+/** The values where the fields stand as pgveil writes them. */
+function inOrder(fields: readonly Buffer[]): Values | undefined {
+  if (fields.length !== 2 * FIELDS.length) return undefined;
+  for (let index = 0; index < FIELDS.length; index++) {
+    const field = fields[2 * index]!;
+    const name = FIELDS[index]!;
+    if (field.length !== name.length || !standsAt(field, 0, name)) return undefined;
+  }
+  return [fields[1], fields[3], fields[5], fields[7]];
+}
+
+/** In any other order. A field twice would let two readers see two events. */
+function byName(fields: readonly Buffer[]): Values {
+  if (fields.length !== 2 * FIELDS.length) return [];
+  return FIELDS.map((name) => {
+    const at = fields.findIndex((field, index) => index % 2 === 0 && field.equals(name));
+    return at < 0 ? undefined : fields[at + 1];
+  });
+}
+
+/** Undefined for what is no number as pgveil writes it. */
+function sequenceOf(text: Buffer): number | undefined {
+  let number = 0;
+  for (let at = 0; at < text.length; at++) number = 10 * number + (digitAt(text, at) ?? NaN);
+  const canonical = text.length > 0 && (text[0] !== ZERO || text.length === 1);
+  return canonical && Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** The last id that the stream has given out, also to an entry that is no more. */

@@ -1,4 +1,5 @@
 /** One event as it is kept in a stream or a spool: its bytes untouched, and what stands beside them. Parses nothing. */
+import { standsAt } from './stands-at.js';
 
 export interface StoredEvent {
   /** Where it stands, for people: the stream id `1700-0`, or `segment 3 byte 120`. */
@@ -29,20 +30,31 @@ export type StoredItem =
   /** Something stands there, or should, and is no event that pgveil has written. */
   | { readonly kind: 'unreadable'; readonly place: string; readonly message: string };
 
-/** Keeps the bytes alone: most readers look at few events. */
+/** Text as somebody has it: made when it is asked for, as most readers ask of few events. */
+type Text = string | Buffer | (() => string);
+
+/** Keeps the bytes alone, and how to make the rest of them. */
 export class KeptEvent implements StoredEvent {
-  readonly place: string;
   readonly instance: string;
   readonly sequence: number;
-  readonly uid: string;
   readonly bytes: Buffer;
+  readonly #place: Text;
+  readonly #uid: Text;
 
-  constructor(place: string, instance: string, sequence: number, uid: string, bytes: Buffer) {
-    this.place = place;
+  constructor(place: Text, instance: string, sequence: number, uid: Text, bytes: Buffer) {
+    this.#place = place;
     this.instance = instance;
     this.sequence = sequence;
-    this.uid = uid;
+    this.#uid = uid;
     this.bytes = bytes;
+  }
+
+  get place(): string {
+    return textOf(this.#place);
+  }
+
+  get uid(): string {
+    return textOf(this.#uid);
   }
 
   get json(): string {
@@ -50,8 +62,14 @@ export class KeptEvent implements StoredEvent {
   }
 }
 
+function textOf(text: Text): string {
+  if (typeof text === 'string') return text;
+  return typeof text === 'function' ? text() : text.toString('utf8');
+}
+
 const TIME = Buffer.from(',"time":');
-const BEHIND_TIME = ',"type_uid":';
+const BEHIND_TIME = Buffer.from(',"type_uid":');
+const MAX_DIGITS = 16;
 
 /**
  * The event's `time` in ms since 1970; undefined where there is none. In canonical JSON `type_uid` follows it at once,
@@ -60,11 +78,16 @@ const BEHIND_TIME = ',"type_uid":';
 export function eventTime(bytes: Buffer): number | undefined {
   for (let at = bytes.indexOf(TIME); at >= 0; at = bytes.indexOf(TIME, at + 1)) {
     const from = at + TIME.length;
-    const found = /^(\d{1,16}),/.exec(bytes.toString('latin1', from, from + 17));
-    if (found === null) continue;
-    const behind = from + found[1]!.length;
-    if (bytes.toString('latin1', behind, behind + BEHIND_TIME.length) === BEHIND_TIME)
-      return Number(found[1]);
+    let behind = from;
+    let time = 0;
+    for (let digit; (digit = digitAt(bytes, behind)) !== undefined; behind++) time = 10 * time + digit;
+    if (behind > from && behind - from <= MAX_DIGITS && standsAt(bytes, behind, BEHIND_TIME)) return time;
   }
   return undefined;
+}
+
+/** Of a number in decimal; undefined for any other byte. */
+export function digitAt(bytes: Buffer, at: number): number | undefined {
+  const digit = bytes[at]! - 48;
+  return digit >= 0 && digit <= 9 ? digit : undefined;
 }

@@ -107,7 +107,7 @@ export class SubjectFindings {
       event.status,
       JSON.stringify(unmapped.columns),
     ];
-    const make = (of: AuditEvent) => (): AccessGroup => ({
+    const make = (of: AuditEvent): AccessGroup => ({
       ...nothing(),
       event: of,
       place,
@@ -115,14 +115,20 @@ export class SubjectFindings {
       addresses: new Few(20),
       applications: new Few(20),
     });
-    const group = this.#seen.add(words, event.time, 1, make(event), make(various(event)));
+    const group = this.#seen.add(
+      words,
+      event.time,
+      1,
+      () => make(event),
+      () => make(various(event)),
+    );
     group.policies.add([event.policy.name, event.policy.version].join(' ').trim());
     group.addresses.add(event.src_endpoint.ip ?? event.src_endpoint.hostname ?? event.src_endpoint.name);
     group.applications.add(event.actor.app_name);
   }
 
   #addPossible(event: AuditEvent, doubt: Doubt, count: number): void {
-    const make = (of: AuditEvent) => (): PossibleGroup => ({
+    const make = (of: AuditEvent): PossibleGroup => ({
       ...nothing(),
       doubt,
       who: accessorOf(of),
@@ -135,8 +141,8 @@ export class SubjectFindings {
       [doubt, ...wordsOf(event)],
       event.time,
       count,
-      make(event),
-      make(various(event)),
+      () => make(event),
+      () => make(various(event)),
     );
     group.rows += event.unmapped.rows ?? 0;
     group.examples.add(event.query_info.query_string);
@@ -153,8 +159,14 @@ export class SubjectFindings {
       event.status_detail ?? '',
       event.unmapped.rules.join('\n'),
     ];
-    const make = (of: AuditEvent) => (): RefusedGroup => ({ ...nothing(), event: of });
-    this.#refused.add(words, event.time, 1, make(event), make(various(event)));
+    const make = (of: AuditEvent): RefusedGroup => ({ ...nothing(), event: of });
+    this.#refused.add(
+      words,
+      event.time,
+      1,
+      () => make(event),
+      () => make(various(event)),
+    );
   }
 }
 

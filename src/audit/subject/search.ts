@@ -5,7 +5,7 @@ import { readEvents, type ReadFrom } from '../read/read-events.js';
 import { eventTime, type StoredEvent } from '../read/stored-event.js';
 import { canonicalSpellings, subjectHmac, subjectKeyName } from '../subject-hmac.js';
 import type { SubjectAnswer } from './answer.js';
-import { hasKey, isCandidate } from './candidates.js';
+import { lookAt } from './candidates.js';
 import { SubjectFindings, timeText } from './collect.js';
 
 export interface SubjectSearch {
@@ -28,8 +28,10 @@ export async function searchSubject(search: SubjectSearch): Promise<SubjectAnswe
   const { since, until } = search;
   // Nobody who types a key knows how its column spells it.
   const hmacs = canonicalSpellings(search.subject).map((spelling) => subjectHmac(search.hmacKey, spelling));
-  const needles = hmacs.map((hmac) => Buffer.from(`"${hmac}"`));
-  const named = Buffer.from(`],"key":"${subjectKeyName(search.hmacKey)}"`);
+  const sought = {
+    needles: hmacs.map((hmac) => Buffer.from(`"${hmac}"`)),
+    named: Buffer.from(`],"key":"${subjectKeyName(search.hmacKey)}"`),
+  };
   const findings = new SubjectFindings(new Set(hmacs));
   const coverage = new Coverage();
   const distinct = new Distinct();
@@ -47,8 +49,9 @@ export async function searchSubject(search: SubjectSearch): Promise<SubjectAnswe
   for await (const batch of readEvents(options)) {
     for (const stored of batch) {
       coverage.read(stored);
-      if (!hasKey(stored.bytes, named)) coverage.otherKey += 1;
-      if (!isCandidate(stored.bytes, needles) || !distinct.first(stored)) continue;
+      const { otherKey, candidate } = lookAt(stored.bytes, sought);
+      if (otherKey) coverage.otherKey += 1;
+      if (!candidate || !distinct.first(stored)) continue;
       const event = parsed(stored);
       if (event === undefined) coverage.unreadable(`${stored.place}: no event of pgveil`);
       else findings.add(event, stored.place);

@@ -5,100 +5,19 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { createColors } from 'picocolors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHAIN_START, seal } from '../../../src/audit/chain.js';
-import { eventSource, INTERRUPTED, statementEvent } from '../../../src/audit/event.js';
-import { lifecycleEvent } from '../../../src/audit/lifecycle-event.js';
+import { CHAIN_START } from '../../../src/audit/chain.js';
 import type { AuditEvent } from '../../../src/audit/ocsf.js';
 import type { ReadFrom } from '../../../src/audit/read/read-events.js';
 import { encodeHeader, encodeRecord, recordKind, segmentName } from '../../../src/audit/spool-format.js';
-import { isCandidate } from '../../../src/audit/subject/candidates.js';
+import { lookAt } from '../../../src/audit/subject/candidates.js';
 import { findingOf } from '../../../src/audit/subject/finding.js';
 import { Groups, type Counted } from '../../../src/audit/subject/groups.js';
 import { searchSubject } from '../../../src/audit/subject/search.js';
 import { subjectHmac, subjectKeyName } from '../../../src/audit/subject-hmac.js';
-import type {
-  LifecycleEvent,
-  SessionIdentity,
-  StatementOutcome,
-  StatementRecord,
-} from '../../../src/audit/types.js';
 import { subjectAnswerText } from '../../../src/cli/output/subject-answer.js';
+import { startRelay } from '../../support/relay.js';
 import { redisServer } from '../../support/servers.js';
-import { facts, session, statement, success } from '../../unit/audit/samples.js';
-
-const hmacKey = Buffer.alloc(32, 5);
-const source = eventSource('one', '0.1.0', subjectKeyName(hmacKey));
-const shown = (...keys: string[]): StatementOutcome['subjects'] => ({
-  hmacs: keys.map((key) => subjectHmac(hmacKey, key)),
-  truncated: false,
-});
-const reading = { ...facts, subjectTables: ['public.customers'] };
-const exempt: SessionIdentity = {
-  ...session,
-  user: 'dba',
-  exempt: true,
-  role: undefined,
-  purpose: undefined,
-  legalBasis: undefined,
-};
-const refusal = {
-  code: 'column-denied',
-  sqlstate: '42501',
-  message: 'column "card_number" is denied',
-  detail: '',
-  hint: '',
-  rule: 'roles.marketing.deny',
-} as const;
-
-type Told = readonly [StatementRecord, StatementOutcome] | LifecycleEvent;
-
-const said = (record: Partial<StatementRecord>, outcome: Partial<StatementOutcome> = {}): Told => [
-  statement({ facts: reading, tags: {}, ...record }),
-  { ...success, ...outcome },
-];
-
-/** Everything that can happen to customer 42, and what cannot concern them. */
-const happened: readonly Told[] = [
-  said({}, { subjects: shown('41', '42') }),
-  said({}, { subjects: shown('42') }),
-  said({ tags: { actor: 'jo' } }, { subjects: shown('42'), status: 'failure', sqlstate: '57014' }),
-  said({ decision: 'observe' }, { subjects: { ...shown('42')!, truncated: true } }),
-  said({}, { subjects: shown('43') }),
-  said({}, { rows: 0 }),
-  said({ facts: { ...facts, subjectTables: [], tables: ['public.products'] } }),
-  said({ auditText: 'SELECT count(*) FROM customers' }),
-  said({ auditText: 'SELECT id FROM customers' }, { subjects: { ...shown('43')!, truncated: true } }),
-  said({}, INTERRUPTED),
-  said({ command: 'UPDATE', auditText: 'UPDATE customers SET notes = ?' }),
-  said({ session: exempt, facts: undefined, auditText: 'SELECT * FROM customers' }, { rows: 7 }),
-  said({ session: exempt, facts: undefined, command: 'SET', auditText: 'SET x = ?' }, { rows: 0 }),
-  { kind: 'session-open', session: exempt },
-  { kind: 'session-open', session },
-  { kind: 'dropped', events: 12, since: 1, until: 2, reason: 'disk' },
-  said({ decision: 'deny' }, { status: 'refused', rows: 0, refusal }),
-  said({ decision: 'deny' }, { status: 'refused', rows: 0, refusal }),
-  said(
-    { decision: 'deny', facts: { ...facts, tables: [], columns: {}, subjectTables: [] } },
-    { status: 'refused', rows: 0, refusal },
-  ),
-];
-
-const START = Date.UTC(2026, 2, 1);
-
-function sealed(): { uid: string; sequence: number; time: number; json: string }[] {
-  let prev = CHAIN_START;
-  return happened.map((one, index) => {
-    const uid = `one-${index}`;
-    const time = START + index * 60_000;
-    const draft =
-      'kind' in one
-        ? lifecycleEvent(source, uid, time, one)
-        : statementEvent(source, uid, time, one[0], one[1]);
-    const { json, hash } = seal(draft, index + 1, prev);
-    prev = hash;
-    return { uid, sequence: index + 1, time, json };
-  });
-}
+import { happened, hmacKey, sealed, segmentOf, START } from './subject-events.js';
 
 const stream = `subject:${process.pid}`;
 const directory = mkdtempSync(join(tmpdir(), 'pgveil-subject-'));
@@ -114,9 +33,7 @@ beforeAll(async () => {
   // At least once: all of it comes twice.
   for (const { uid, sequence, json } of [...events, ...events])
     await redis.xadd(stream, '*', 'uid', uid, 'instance', 'one', 'seq', String(sequence), 'event', json);
-  const records = events.map((event) => encodeRecord({ kind: recordKind.event, ...event }));
-  const header = encodeHeader({ instance: 'one', sequence: 0, prev: CHAIN_START, open: {} });
-  writeFileSync(join(directory, segmentName(1)), Buffer.concat([header, ...records]));
+  writeFileSync(join(directory, segmentName(1)), segmentOf(events));
 });
 afterAll(async () => {
   await redis.del(stream);
@@ -205,6 +122,69 @@ describe.each(['stream', 'spool'] as const)('over a %s', (name) => {
   });
 });
 
+describe('a stream of several pages', () => {
+  const long = `${stream}:long`;
+  const { host, port } = redisServer();
+  const askAt = (address: string): ReturnType<typeof ask> =>
+    ask({ kind: 'stream', redis: address, stream: long });
+  let size = 0;
+
+  beforeAll(async () => {
+    const pipeline = redis.pipeline();
+    const add = (uid: string, sequence: number, event: string): void => {
+      pipeline.xadd(long, '*', 'uid', uid, 'instance', 'one', 'seq', String(sequence), 'event', event);
+      size++;
+    };
+    for (let round = 0; round < 120; round++) {
+      // No event of pgveil, and longer than what comes at once.
+      if (round === 80) add('odd', 9_999, `{"x":"${'ü'.repeat(150_000)}"}`);
+      for (const { uid, sequence, json } of sealed()) add(uid, sequence, json);
+    }
+    // Not in the order that pgveil writes, and the same event.
+    const [first] = sealed();
+    pipeline.xadd(long, '*', 'event', first!.json, 'seq', '1', 'instance', 'one', 'uid', first!.uid);
+    await pipeline.exec();
+    size++;
+  });
+  afterAll(() => redis.del(long));
+
+  it('is read to its end, each event once', async () => {
+    const { attributed, coverage } = await askAt(redisServer().url);
+    expect(coverage.events_read).toBe(size);
+    expect(coverage.unreadable.count).toBe(1);
+    expect(attributed.map(({ count }) => count)).toEqual([1, 1, 2]);
+  });
+
+  it('that breaks off within a page is an error', async () => {
+    let passed = 0;
+    const relay = await startRelay(redisServer(), {
+      interceptAnswer: (piece, { toClient }) => {
+        passed += piece.length;
+        if (passed < 400_000) return false;
+        toClient.end(piece.subarray(0, 1_000));
+        return true;
+      },
+    });
+    try {
+      await expect(askAt(`redis://${relay.host}:${relay.port}`)).rejects.toThrow(
+        `the audit stream "${long}" cannot be read`,
+      );
+    } finally {
+      await relay.stop();
+    }
+  });
+
+  it('that Redis does not let be read is an error in its words', async () => {
+    const user = `subject-${process.pid}`;
+    await redis.call('ACL', 'SETUSER', user, 'on', '>word', '~*', '+@all', '-xrange');
+    try {
+      await expect(askAt(`redis://${user}:word@${host}:${port}`)).rejects.toThrow(/cannot be read: NOPERM/);
+    } finally {
+      await redis.call('ACL', 'DELUSER', user);
+    }
+  });
+});
+
 it('the answer repeats neither the key nor its HMAC, nor does its text', async () => {
   const uuid = '0F8FAD5B-D9CB-469F-A165-70867728950E';
   const answer = await ask(sources.spool, uuid);
@@ -245,15 +225,50 @@ it('a damaged place is told, and makes the answer one about a part of the log', 
   expect(coverage.begins_late).toEqual([{ instance: 'one', sequence: 2 }]);
 });
 
+const sought = {
+  needles: [Buffer.from(`"${subjectHmac(hmacKey, '42')}"`)],
+  named: Buffer.from(`],"key":"${subjectKeyName(hmacKey)}"`),
+};
+
 it('no event that says something about a subject is passed over unparsed', () => {
-  const needles = [Buffer.from(`"${subjectHmac(hmacKey, '42')}"`)];
   const hmacs = new Set([subjectHmac(hmacKey, '42')]);
-  const parsed = sealed().filter(({ json }) => isCandidate(Buffer.from(json), needles));
+  const parsed = sealed().filter(({ json }) => lookAt(Buffer.from(json), sought).candidate);
   for (const { json } of sealed()) {
     const finding = findingOf(JSON.parse(json) as AuditEvent, hmacs);
     if (finding !== undefined) expect(parsed.map((one) => one.json)).toContain(json);
   }
   expect(parsed.length).toBeLessThan(happened.length);
+});
+
+describe('a list of subjects', () => {
+  const needle = `"${subjectHmac(hmacKey, '42')}"`;
+  const others = ['1', '2', '3'].map((key) => `"${subjectHmac(hmacKey, key)}"`);
+  const key = `,"key":"${subjectKeyName(hmacKey)}"`;
+  const complete = ',"truncated":false';
+
+  it.each<[string, string, 'parsed' | 'passed over', 'this key' | 'another key']>([
+    ['it alone', `"hmacs":[${needle}]${key}${complete}`, 'parsed', 'this key'],
+    ['first', `"hmacs":[${[needle, ...others].join()}]${key}${complete}`, 'parsed', 'this key'],
+    ['last', `"hmacs":[${[...others, needle].join()}]${key}${complete}`, 'parsed', 'this key'],
+    ['others', `"hmacs":[${others.join()}]${key}${complete}`, 'passed over', 'this key'],
+    ['nobody', `"hmacs":[]${key}${complete}`, 'passed over', 'this key'],
+    ['others, cut', `"hmacs":[${others.join()}]${key},"truncated":true`, 'parsed', 'this key'],
+    ['nobody, cut', `"hmacs":[]${key},"truncated":true`, 'parsed', 'this key'],
+    ['another key', `"hmacs":[${others.join()}],"key":"00000000"${complete}`, 'passed over', 'another key'],
+    ['another key, cut', `"hmacs":[],"key":"00000000","truncated":true`, 'parsed', 'another key'],
+    ['no key', `"hmacs":[${others.join()}]${complete}`, 'passed over', 'another key'],
+    ['behind shorter ones', `"hmacs":["a","","bc",${needle}]${key}${complete}`, 'parsed', 'this key'],
+    ['behind longer ones', `"hmacs":["${'a'.repeat(43)}",${needle}]${key}${complete}`, 'parsed', 'this key'],
+    ['only longer ones', `"hmacs":["${'a'.repeat(43)}"]${key}${complete}`, 'passed over', 'this key'],
+    ['spaced', `"hmacs": [ ${needle} ]${key}${complete}`, 'parsed', 'this key'],
+    ['in another order', `"truncated":true,"hmacs":[]${key}`, 'parsed', 'this key'],
+  ])('%s: %s', (_, members, parsed, named) => {
+    const text = `{"action_id":1,"unmapped":{"subject_tables":["t"],"subjects":{${members}},"tables":[]}}`;
+    expect(lookAt(Buffer.from(text), sought)).toEqual({
+      candidate: parsed === 'parsed',
+      otherKey: named === 'another key',
+    });
+  });
 });
 
 it('groups beyond the bound are counted together', () => {
