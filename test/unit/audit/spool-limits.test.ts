@@ -567,16 +567,20 @@ describe('INVARIANT(one-writer): processes that race for a stale lock', () => {
       const rounds = 20;
       for (let round = 0; round < rounds; round++) {
         mkdirSync(join(directory, `${round}`));
-        writeFileSync(join(directory, `${round}`, 'lock'), '4194999 1\n');
+        // Of this container and of another one in turns.
+        const left = round % 2 === 0 ? '4194999 1' : '1 4711 c0ffee another-boot pid:[4026531836]';
+        writeFileSync(join(directory, `${round}`, 'lock'), `${left}\n`);
       }
       const script = `
-        import { lockSpool } from './src/audit/spool-lock.ts';
+        import { lockPace, waitForSpool } from './src/audit/spool-lock.ts';
+        const pace = { ...lockPace, watchMs: 5, lookMs: 1, staleMs: 5 };
         process.stdout.write('up ');
-        process.stdin.once('data', (data) => {
+        process.stdin.once('data', async (data) => {
           const start = Number(data);
           for (let round = 0; round < ${rounds}; round++) {
             while (Date.now() < start + 20 * round);
-            try { lockSpool(${JSON.stringify(directory)} + '/' + round); process.stdout.write('won' + round + ' '); } catch {}
+            const folder = ${JSON.stringify(directory)} + '/' + round;
+            try { await waitForSpool(folder, () => undefined, pace); process.stdout.write('won' + round + ' '); } catch {}
           }
           process.stdout.write('end ');
           setInterval(() => {}, 1000);
