@@ -6,6 +6,7 @@
  */
 import { cursorsOf } from './cursors-of.js';
 import type { Node } from '@pgsql/types';
+import { hasOpenNames } from '../resolve/open-names.js';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolvedStatement } from '../resolve/types.js';
 import { columnCalls } from '../rewrite/column-calls.js';
@@ -178,7 +179,8 @@ function draftQuery(
   const tables = [...new Set(resolved.relations.map((use) => `${use.relation.schema}.${use.relation.name}`))];
   // What is refused runs all the same where it is only observed.
   const reached = context.policy.mode === 'observe' ? { subjectTables: tables } : {};
-  const withTables: PlanFacts = { ...before, tables, ...reached };
+  const open = hasOpenNames(resolved) ? { openNames: true } : {};
+  const withTables: PlanFacts = { ...before, tables, ...reached, ...open };
   const calls = columnCalls(resolved, context.catalog);
   const functions = checkFunctions(resolved, context.catalog, context.policy, calls);
   if (!functions.ok) return refused(functions.refusal, withTables);

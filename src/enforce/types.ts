@@ -185,6 +185,8 @@ export interface PlanFacts {
   readonly outputs: readonly OutputExposure[] | undefined;
   /** It cannot return a row. */
   readonly silent?: boolean;
+  /** It has a name that was not found. Unless the server finds it, it may be a value without quotes. */
+  readonly openNames?: boolean;
   /**
    * `tableOid:attnum` of base columns that must not stand in a RowDescription of this statement:
    * a field that claims to be one is a bug of ours, and the guard cuts the connection.

@@ -4,6 +4,7 @@
  * A derived table has no schema. So where the client tells two tables of one name apart by their schemas, the guarded one
  * gets a name of ours, and every reference to it follows (rewrite/column-refs.ts).
  */
+import { hasOpenNames } from '../resolve/open-names.js';
 import type { RelationUse, ResolvedStatement } from '../resolve/types.js';
 
 /** Use ids that are renamed. */
@@ -36,10 +37,7 @@ export function renamedUses(
         if (guarded.has(each.id) && each.alias === undefined) renamed.add(each.id);
     }
   }
-  const open = [...resolved.columns.values()].some(
-    (binding) => binding.kind === 'unresolved' || ('uncertain' in binding && binding.uncertain),
-  );
-  return renamed.size > 0 && open ? undefined : renamed;
+  return renamed.size > 0 && hasOpenNames(resolved) ? undefined : renamed;
 }
 
 /** The name that references to it use. */

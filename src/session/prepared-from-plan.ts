@@ -26,7 +26,10 @@ export function preparedFromPlan(
   if (one?.kind === 'refuse' && !observing && plan.plans.length === 1)
     return { ok: false, refusal: one.refusal, facts: one.facts };
   const known = one?.facts ?? emptyFacts('EMPTY');
-  const facts = observing && one?.kind === 'refuse' ? unfollowed(known) : known;
+  const followed = observing && one?.kind === 'refuse' ? unfollowed(known) : known;
+  // Its text is that of all of them.
+  const open = plan.plans.length > 1 && plan.plans.some((each) => each.facts.openNames === true);
+  const facts = open ? { ...followed, openNames: true } : followed;
   const value: Prepared = {
     text: plan,
     command: facts.command,

@@ -37,6 +37,8 @@ export interface StatementRun {
   /** Undefined: no key of a data subject stands in its rows. */
   readonly subjects: SubjectTally | undefined;
   watched: boolean;
+  /** Its text has a name that may be a value: until the server has understood it, no event shows its names. */
+  readonly doubtful: boolean;
   finished: boolean;
 }
 
@@ -81,10 +83,13 @@ export class RunLedger {
       decision: options.decision,
       facts: options.source,
     };
+    const doubtful = options.facts?.openNames === true || options.source?.openNames === true;
     const subjects = this.tallyOf(options);
     const run: StatementRun = {
       record,
-      ticket: this.ports.audit.intent(record),
+      ticket: this.ports.audit.intent(
+        doubtful ? { ...record, auditText: withoutNames(record.auditText) } : record,
+      ),
       startedAt: performance.now(),
       facts: options.facts,
       source: options.source,
@@ -95,6 +100,7 @@ export class RunLedger {
       rows: 0,
       subjects,
       watched: subjects !== undefined,
+      doubtful,
       finished: false,
     };
     this.open.add(run);
@@ -113,7 +119,7 @@ export class RunLedger {
     if (run.finished) return undefined;
     run.finished = true;
     this.open.delete(run);
-    if (mayHoldValues(sqlstate))
+    if (mayHoldValues(sqlstate) || (run.doubtful && status !== 'success' && run.rows === 0))
       run.record = { ...run.record, auditText: withoutNames(run.record.auditText) };
     const durationMs = performance.now() - run.startedAt;
     const { decision } = run.record;

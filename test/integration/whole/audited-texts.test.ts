@@ -156,6 +156,22 @@ it('says of a statement nothing of those that stand beside it', async () => {
   ]);
 });
 
+it('keeps the names that pgveil does not find where the server finds them, and hides them where it stops before', async () => {
+  const seen = "SELECT c.id, key FROM customers c, (SELECT (j).* FROM (SELECT json_each('{}') AS j) x) AS s";
+  const texts = await textsOf('crm_support', async () => {
+    const client = await proxy.connect('crm_support');
+    await client.query(seen);
+    // The server looks for the type first.
+    await client.query('SELECT id::absent FROM customers WHERE first_name = Jane').catch(nobody);
+  });
+  expect(texts).toEqual([
+    'SELECT c.id, key FROM customers c, (SELECT (j).* FROM (SELECT json_each(?) AS j) x) AS s',
+    'SELECT ?::? FROM ? WHERE ? = ?',
+  ]);
+  // The intent of the first one came before the server's answer.
+  expect(spoolBytes(proxy.spool).includes('SELECT ?.?, ? FROM ? ?, (SELECT (?).* FROM (SELECT')).toBe(true);
+});
+
 /** A canary of its own for each place; the digits make a number of it, too. */
 let count = 0;
 const canaries: string[] = [];
@@ -165,13 +181,6 @@ function canary(): string {
   return token;
 }
 const number = (): string => canary().slice(4);
-/** Without quotes it reads as a column, and only the server's answer tells otherwise: the intent on disk holds it. */
-const unquoted = new Set<string>();
-function unquotedCanary(): string {
-  const token = canary();
-  unquoted.add(token.slice(4));
-  return token;
-}
 
 /** Statements that hold a canary wherever a client can put data. */
 function statements(): string[] {
@@ -187,8 +196,16 @@ function statements(): string[] {
     `SELECT id /* ${c()} */ FROM customers -- ${c()}\n WHERE id = 1 /*customer='${c()}',traceparent='${c()}',route='/c/${n()}'*/`,
     `SELECT id FROM customers WHERE first_name = "${c()}"`,
     `SELECT id AS "Jo ${c()}" FROM customers`,
-    `SELECT id FROM customers WHERE first_name = ${unquotedCanary()}`,
-    `SELECT id FROM customers; SELECT id FROM customers WHERE first_name = ${unquotedCanary()}`,
+    // Without quotes it reads as a column, and what the server says of it comes behind the intent.
+    `SELECT id FROM customers WHERE first_name = ${c()}`,
+    `SELECT id FROM customers; SELECT id FROM customers WHERE first_name = ${c()}`,
+    `SELECT id FROM customers, json_to_record('{}') AS r(a text) WHERE first_name = ${c()}`,
+    `SELECT c.${c()} FROM customers c WHERE id > (SELECT max(id) FROM customers WHERE email = ${c()})`,
+    `UPDATE customers SET notes = ${c()} WHERE first_name = ${c()}`,
+    `INSERT INTO tickets (customer_id, subject) SELECT id, ${c()} FROM customers`,
+    `PREPARE canary AS SELECT id FROM customers WHERE first_name = ${c()}`,
+    `DECLARE canary CURSOR FOR SELECT id FROM customers WHERE first_name = ${c()}`,
+    `SELECT id FROM payments WHERE id = ${c()}`,
     `SELECT id FROM customers WHERE first_name = 'O'${c()}' AND last_name = 'L'${c()}'`,
     `SELECT id FROM customers WHERE email = '${c()}`,
     `SELECT ${c()} ${c()} ${c()}`,
@@ -310,11 +327,12 @@ it('writes no value and no literal of a client anywhere', async () => {
     metrics: Buffer.from(metrics),
     console: Buffer.from(shown),
   };
-  const found = Object.entries(places).flatMap(([place, bytes]) =>
-    canaries
-      .filter((token) => bytes.includes(token) && !(place === 'spool' && unquoted.has(token)))
-      .map((token) => `${place}: …${around(bytes, bytes.indexOf(token))}…`),
-  );
+  const found = Object.entries(places).flatMap(([place, bytes]) => {
+    const written = withoutHashes(bytes);
+    return canaries
+      .filter((token) => written.includes(token))
+      .map((token) => `${place}: …${around(written, written.indexOf(token))}…`);
+  });
   expect(found).toEqual([]);
   // The canaries were said, and what stands around them was written down.
   expect(canaries.length).toBeGreaterThan(200);
@@ -323,6 +341,11 @@ it('writes no value and no literal of a client anywhere', async () => {
   expect(places['log']!.length).toBeGreaterThan(100);
 });
 
-function around(bytes: Buffer, at: number): string {
-  return bytes.toString('latin1', Math.max(0, at - 120), at + 60);
+/** Among so many hexadecimal digits of hashes and uids seven decimal ones of a canary stand by chance, once in some runs. */
+function withoutHashes(bytes: Buffer): string {
+  return bytes.toString('latin1').replace(/[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '#');
+}
+
+function around(text: string, at: number): string {
+  return text.slice(Math.max(0, at - 120), at + 60);
 }
