@@ -45,7 +45,9 @@ return 1`;
 
 const HEAD = /^\d+ \S+$/;
 const WAIT_MS = 500;
-const LOOK_BACK_PAGES = 20;
+const LOOK_BACK_PAGES = 100;
+/** An event may have megabytes, as a statement may. */
+const LOOK_BACK_PAGE = 100;
 
 export class StreamAppender {
   readonly #redis: RedisClient;
@@ -146,7 +148,7 @@ export class StreamAppender {
   async #lastInStream(): Promise<StreamHead> {
     let end = '+';
     for (let page = 0; page < LOOK_BACK_PAGES; page++) {
-      const entries = await this.#redis.xrevrange(this.#stream, end, '-', 'COUNT', 500);
+      const entries = await this.#redis.xrevrange(this.#stream, end, '-', 'COUNT', LOOK_BACK_PAGE);
       for (const [, [, uid = '', , instance, , sequence]] of entries) {
         if (instance === this.#instance) return headOf({ sequence: Number(sequence), uid });
       }

@@ -18,6 +18,7 @@ const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/^MISCONF/, 'Redis cannot save to its disk and takes no writes: repair that disk'],
   [/^NOREPLICAS/, 'Redis has fewer replicas than its min-replicas-to-write demands'],
   [/^LOADING/, 'Redis is reading its files after a start'],
+  [/^BUSY /, 'Redis is busy with a script of somebody else'],
   [/^CLUSTERDOWN/, 'the Redis Cluster does not serve the slot of the stream'],
   [/max number of clients/, 'Redis has no connection left: raise its maxclients'],
 ];

@@ -32,7 +32,8 @@ export interface TrimmerOptions {
 
 const EVERY_MS = 60_000;
 const LOCK_MS = 120_000;
-const PAGE = 500;
+/** An event may have megabytes, as a statement may. */
+const PAGE = 100;
 /** Each round has an event of its own. */
 const ROUND_ENTRIES = 50_000;
 

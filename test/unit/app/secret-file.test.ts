@@ -30,7 +30,7 @@ test('processes that start together on a fresh folder make one secret, and all o
       }
       process.stdin.destroy();
     });`;
-  const children = [1, 2, 3].map(() =>
+  const children = [1, 2].map(() =>
     spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       stdio: ['pipe', 'pipe', 'inherit'],
     }),
@@ -44,7 +44,7 @@ test('processes that start together on a fresh folder make one secret, and all o
   for (const child of children) child.stdin.write(`${Date.now() + 50}\n`);
   await Promise.all(ended);
   const answers = said.flatMap((text) => text.match(/\d+:[0-9a-f]{16}:(?:true|false)/g) ?? []);
-  expect(answers).toHaveLength(3 * rounds);
+  expect(answers).toHaveLength(2 * rounds);
   expect(new Set(answers.map((answer) => answer.slice(0, answer.lastIndexOf(':')))).size).toBe(rounds);
   expect(answers.filter((answer) => answer.endsWith('true'))).toHaveLength(rounds);
   for (let round = 0; round < rounds; round++) {
