@@ -3,10 +3,10 @@
  * takes longer than everything that is done with an event. Here its decoder is given an empty page instead, and ours reads
  * what came; all else, errors too, stays its own. Where its connection is not as expected, it decodes as ever.
  */
-import type { Socket } from 'node:net';
 import type { RedisClient } from '../redis-connection.js';
 import { PageParser, type Entry } from './page-parser.js';
 
+type Socket = Extract<RedisClient, { readonly stream: unknown }>['stream'];
 type Listener = (piece: Buffer) => void;
 
 const ARRAY = '*'.charCodeAt(0);
