@@ -6,8 +6,10 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuditLog, type AuditLog } from '../../../src/audit/log.js';
 import { connectRedis } from '../../../src/audit/redis-connection.js';
+import { readItems } from '../../../src/audit/read/read-events.js';
 import type { RedisTarget } from '../../../src/audit/redis-target.js';
 import { recordKind } from '../../../src/audit/spool-format.js';
+import { verifyEvents } from '../../../src/audit/verify/verify.js';
 import { freePort } from '../../../src/cli/launch/free-port.js';
 import { startRedis, type RedisServer } from '../../../src/cli/launch/redis.js';
 import { loadConfig, showConfig } from '../../../src/config/load.js';
@@ -73,6 +75,12 @@ async function shipped(log: AuditLog, events: number): Promise<void> {
     .toEqual([events, 0]);
 }
 
+/** The readers of the stream find there what was shipped, whole and in order. */
+async function expectReadable(redis: RedisTarget, stream: string, count: number): Promise<void> {
+  const { clean, events } = await verifyEvents(readItems({ from: { kind: 'stream', redis, stream } }));
+  expect([clean, events]).toEqual([true, count]);
+}
+
 describe('TLS', () => {
   const encrypted = (tls: object): RedisTarget => ({ url: `rediss://127.0.0.1:${tlsPort}`, tls });
 
@@ -82,7 +90,8 @@ describe('TLS', () => {
       const [cert, key] = [join(folder, 'client.crt'), join(folder, 'client.key')];
       writeFileSync(cert, client.certPem);
       writeFileSync(key, client.keyPem);
-      const [log] = await ship(directory, encrypted({ ca: certificates.ca.files.cert, cert, key }), 'tls');
+      const target = encrypted({ ca: certificates.ca.files.cert, cert, key });
+      const [log] = await ship(directory, target, 'tls');
       record(log, 50);
       await shipped(log, 50);
       const renewed = await certificates.client('renewed');
@@ -93,7 +102,7 @@ describe('TLS', () => {
       record(log, 50);
       await shipped(log, 100);
       await log.close();
-      expect(await admin.xlen('tls')).toBe(100);
+      await expectReadable(target, 'tls', 100);
       admin.disconnect();
     }));
 
@@ -133,6 +142,7 @@ it('a Unix socket', () =>
     record(log, 50);
     await shipped(log, 50);
     await log.close();
+    await expectReadable(`unix://${socket}`, 'socket', 50);
   }));
 
 it(
@@ -143,11 +153,8 @@ it(
       const clients = [first, second].map(({ url }) => new Redis(url)) as [Redis, Redis];
       const [from, to] = clients;
       const stream = 'pgveil:audit';
-      const [log, said] = await ship(
-        directory,
-        { cluster: [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`] },
-        stream,
-      );
+      const cluster = [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`];
+      const [log, said] = await ship(directory, { cluster }, stream);
       record(log, 300);
       await shipped(log, 300);
       const slot = await from.cluster('KEYSLOT', stream);
@@ -176,6 +183,7 @@ it(
       const events = (await to.xrange(stream, '-', '+')).map(([, fields]) => fields[7]!);
       expect(events).toHaveLength(440);
       expectChain(events.map((json) => ({ kind: recordKind.event, json })));
+      await expectReadable({ cluster }, stream, 440);
       expect(said.filter((message) => /no longer has|set back/.test(message))).toEqual([]);
       for (const client of clients) client.disconnect();
       await Promise.all([first.stop(), second.stop()]);
