@@ -95,7 +95,7 @@ export function remove(path: string): void {
   }
 }
 
-/** By rename: of several processes that find the same stale lock one moves it, and the others see what they moved. */
+/** By rename, so that what was moved can be looked at once more. */
 export function removeStale(path: string, stale: Seen): void {
   const aside = besides(path);
   try {
@@ -105,7 +105,7 @@ export function removeStale(path: string, stale: Seen): void {
     throw error;
   }
   const moved = look(aside);
-  // It was taken over or renewed between the look and the move: that one goes back to its place.
+  // It was renewed or taken over between the look and the move: that one goes back to its place.
   if (moved !== undefined && !same(moved, stale)) linked(aside, path);
   remove(aside);
 }

@@ -181,11 +181,37 @@ function take(directory: string, path: string, draft: string, abandoned: Seen | 
     if (holder.kind === 'elsewhere' && (abandoned === undefined || !same(seen, abandoned))) {
       throw new HeldElsewhereError(directory, seen, ageMs(draft, seen));
     }
-    removeStale(path, seen);
+    removeAlone(path, draft, seen);
+    if (linked(draft, path)) return;
   }
   throw new Error(
     `audit spool "${directory}" cannot be locked: other processes are taking it; start one alone`,
   );
+}
+
+/**
+ * One process at a time: a second one that has found the same stale lock could move away the lock that has taken its place,
+ * and a third one find none in that moment.
+ */
+function removeAlone(path: string, draft: string, stale: Seen): void {
+  const turn = `${path}.taking`;
+  if (!linked(draft, turn)) {
+    const other = look(turn);
+    // Whoever had its turn was killed in the middle of it.
+    if (other !== undefined && hasEnded(other, draft)) remove(turn);
+    return;
+  }
+  try {
+    const now = look(path);
+    if (now !== undefined && same(now, stale)) removeStale(path, stale);
+  } finally {
+    remove(turn);
+  }
+}
+
+function hasEnded(taker: Seen, draft: string): boolean {
+  const { kind } = holderOf(taker.line);
+  return kind === 'ended' || (kind === 'elsewhere' && ageMs(draft, taker) >= lockPace.staleMs);
 }
 
 function inUseError(directory: string, who: string): Error {

@@ -116,6 +116,24 @@ describe('INVARIANT(one-writer): the lock of a process that has ended in this co
   );
 });
 
+describe('INVARIANT(one-writer): a taker that was killed while it removed a stale lock', () => {
+  it.each([
+    { name: 'here keeps nobody out', line: '4194999 1\n', age: 0, takes: true },
+    { name: 'elsewhere keeps nobody out once it is old', line: ELSEWHERE, age: HOUR, takes: true },
+    { name: 'elsewhere may still be at it while it is new', line: ELSEWHERE, age: 0, takes: false },
+  ])('$name', ({ line, age, takes }) =>
+    inTemporaryDirectory((directory) => {
+      writeFileSync(join(directory, 'lock'), '4194999 1\n');
+      const turn = join(directory, 'lock.taking');
+      writeFileSync(turn, line);
+      utimesSync(turn, Date.now() / 1000 - age, Date.now() / 1000 - age);
+      if (takes) lockSpool(directory).release();
+      else expect(() => lockSpool(directory)).toThrow('other processes are taking it');
+      expect(existsSync(turn)).toBe(!takes);
+    }),
+  );
+});
+
 describe('INVARIANT(one-writer): a holder', () => {
   it('makes its lock again where somebody removes it, also while nothing is written', () =>
     inTemporaryDirectory(async (directory) => {
