@@ -140,7 +140,7 @@ export const faults: readonly Fault[] = [
       const before = upstream.torn;
       upstream.tear(random, 0.03);
       // Those who connect again are torn off too.
-      for (let waves = 4 + random.below(8); waves > 0 || upstream.torn === before; waves--) {
+      for (let waves = 2 + random.below(5); waves > 0 || upstream.torn === before; waves--) {
         load.vanish(random);
         await between(random, 20, 150);
       }
