@@ -47,6 +47,8 @@ export interface AuditLogOptions {
   readonly limits?: Partial<SpoolLimits>;
   /** Entries that may wait in memory while the spool takes nothing. */
   readonly maxQueued?: number;
+  /** How long the end of a statement that has run is held back from its client while the spool takes nothing. */
+  readonly patienceMs?: number;
   /** Absent: the chains are not signed. */
   readonly checkpoints?: CheckpointOptions;
   /** For the log; texts without values. */
@@ -120,6 +122,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     limits: options.limits ?? {},
     shipping: options.redis !== undefined,
     ...(options.maxQueued === undefined ? {} : { maxQueued: options.maxQueued }),
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     onState: (failure) => {
       if (failure !== undefined) {
         tell('error', failureText(failure));
@@ -277,7 +280,10 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
         content: { kind: 'event', draft },
         until: waits ? 'written' : 'queued',
       };
-      if (waits) return handled(append(entry));
+      if (waits) {
+        const written = handled(append(entry));
+        return outcome.status === 'refused' ? written.catch(() => undefined) : written;
+      }
       keep(entry);
       return undefined;
     },

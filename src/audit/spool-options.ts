@@ -20,6 +20,8 @@ export interface SpoolOptions {
   readonly maxQueued?: number;
   /** The same, by what they hold. */
   readonly maxQueuedBytes?: number;
+  /** How long whoever waits for the end of a statement that has run is left waiting while the disk takes nothing. */
+  readonly patienceMs?: number;
   /** Longest time a written byte stays unsynced. */
   readonly syncAfterMs?: number;
   /** Nothing can be written any more, because the disk fails or the limit is reached; or it can again. */

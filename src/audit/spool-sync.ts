@@ -13,6 +13,8 @@ export interface SpoolSyncPorts {
   readonly files: SegmentFiles;
   /** Longest time a written byte stays unsynced. */
   readonly syncAfterMs: number;
+  /** How long those in `begun` are left waiting. */
+  readonly patienceMs: number;
   /** No sync is running, so the segment may be changed. What it throws is a failure of the disk. */
   rotateWhenDue(): void;
   /** The open segment is not to be trusted: what is not synced is written to a new one. */
@@ -27,8 +29,10 @@ export interface SpoolSyncPorts {
   freeRoom(): void;
   /** The disk takes bytes again: writes what is queued. */
   flush(): void;
-  /** Entries not yet written that somebody waits for. */
+  /** Entries not yet written that somebody waits for, and who is told at once; of them, what need not stay is gone. */
   waiting(): readonly AppendEntry[];
+  /** The ends of statements that have begun, not yet written: whoever waits for one is told when patience is over. */
+  begun(): readonly AppendEntry[];
   /** Whoever waited for this entry is told of the failure. */
   refused(entry: AppendEntry): void;
   /** The disk began to fail, or works again. */
@@ -50,6 +54,8 @@ export class SpoolSync {
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #patient = true;
 
   constructor(to: SpoolSyncPorts) {
     this.#to = to;
@@ -59,6 +65,11 @@ export class SpoolSync {
   /** While it is there, nothing may be written. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** The disk has not failed for so long that nobody should wait for it. */
+  get patient(): boolean {
+    return this.#patient;
   }
 
   get running(): boolean {
@@ -131,6 +142,10 @@ export class SpoolSync {
     settle(refused, failure);
     this.#report();
     this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
+    this.#patience ??= setTimeout(() => {
+      this.#patient = false;
+      settle(this.#to.begun(), this.#failure);
+    }, this.#to.patienceMs).unref();
   }
 
   /** Starts nothing more. A sync that is running goes on. */
@@ -138,6 +153,7 @@ export class SpoolSync {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#patience);
   }
 
   /**
@@ -201,6 +217,11 @@ export class SpoolSync {
   #report(): void {
     if ((this.#failure !== undefined) === this.#reportedFailure) return;
     this.#reportedFailure = this.#failure !== undefined;
+    if (this.#failure === undefined) {
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
+      this.#patient = true;
+    }
     this.#to.onState?.(this.#failure);
   }
 }

@@ -28,6 +28,8 @@ import { SpoolSync } from './spool-sync.js';
 const RELAXED_DELAY_MS = 5;
 const BATCH_ENTRIES = 256;
 const LOOK_AGAIN_MS = 60_000;
+/** A disk that is freed meanwhile costs no session. */
+const PATIENCE_MS = 10_000;
 
 export class Spool {
   readonly instance: string;
@@ -102,6 +104,7 @@ export class Spool {
       directory: options.directory,
       files: this.#files,
       syncAfterMs: options.syncAfterMs ?? 50,
+      patienceMs: options.patienceMs ?? PATIENCE_MS,
       rotateWhenDue: () => this.#rotateWhenDue(),
       startOver: () => this.#startOver(),
       hold: () => this.#lock.hold(),
@@ -110,6 +113,7 @@ export class Spool {
       freeRoom: () => this.#freeRoom(),
       flush: () => this.flush(),
       waiting: () => this.#waitingInQueue(),
+      begun: () => this.#queue.waiting().filter((entry) => this.#endsBegun(entry)),
       refused: ({ uid, content }) => {
         // The statement of an outcome has run.
         if (content.kind === 'intent') this.#intents.refused(uid);
@@ -178,9 +182,9 @@ export class Spool {
     // FAIL-CLOSED: an intent cannot be promised now; an outcome waits until it can be written.
     if (failure !== undefined && entry.content.kind === 'intent') return false;
     this.#queue.push(entry);
-    if (this.#sync.failure !== undefined || (failure !== undefined && !this.#mayPassLimit(entry)))
-      entry.done?.(failure);
-    else this.#schedule(entry.until !== 'queued' || this.#queue.length >= BATCH_ENTRIES);
+    if (this.#sync.failure !== undefined || (failure !== undefined && !this.#mayPassLimit(entry))) {
+      if (!this.#sync.patient || !this.#endsBegun(entry)) entry.done?.(failure);
+    } else this.#schedule(entry.until !== 'queued' || this.#queue.length >= BATCH_ENTRIES);
     return true;
   }
 
@@ -264,7 +268,10 @@ export class Spool {
       // The chain goes back to its last written link: nothing of the batch is in the file.
       this.#chain.goBack(before);
       this.#queue.putBack(batch.filter((entry) => entry.content.kind === 'event'));
-      this.#sync.fail(error, batch);
+      this.#sync.fail(
+        error,
+        batch.filter((entry) => !this.#endsBegun(entry)),
+      );
       return;
     }
     this.#written(batch);
@@ -284,10 +291,18 @@ export class Spool {
     return bytes >= this.#maxQueuedBytes || records >= this.#maxQueued;
   }
 
-  /** Those that somebody waits for. Intents stay no longer, as their statements are refused. */
+  /** Those that somebody waits for, save for `begun`. Intents stay no longer, as their statements are refused. */
   #waitingInQueue(): readonly AppendEntry[] {
     const intents = this.#queue.take(({ content }) => content.kind === 'intent');
-    return [...intents, ...this.#queue.waiting()];
+    return [...intents, ...this.#queue.waiting().filter((entry) => !this.#endsBegun(entry))];
+  }
+
+  /**
+   * The end of a statement that has run. INVARIANT(end-behind-outcome): its client does not have the end of the result
+   * before this is written, so a failing disk is waited for.
+   */
+  #endsBegun({ uid, content }: AppendEntry): boolean {
+    return content.kind === 'event' && this.#intents.has(uid);
   }
 
   /**
@@ -303,8 +318,8 @@ export class Spool {
     return passing;
   }
 
-  #mayPassLimit({ uid, content, beyondLimit = false }: AppendEntry): boolean {
-    return content.kind === 'event' && (beyondLimit || this.#intents.has(uid));
+  #mayPassLimit(entry: AppendEntry): boolean {
+    return (entry.content.kind === 'event' && entry.beyondLimit === true) || this.#endsBegun(entry);
   }
 
   /** Once in a while: a quiet spool rotates and deletes by age too. */

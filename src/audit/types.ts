@@ -152,7 +152,10 @@ export type DropReason = 'disk' | 'limit' | 'bug';
 export interface AuditPort {
   /** Before the statement goes upstream. */
   intent(record: StatementRecord): AuditTicket;
-  /** Before the client gets the end of the result. A promise must be awaited before the end is sent on. */
+  /**
+   * Before the client gets the end of the result. A promise must be awaited before the end is sent on; where it rejects,
+   * the end may not be sent. Of a refused statement, which shows nothing, it never rejects.
+   */
   outcome(ticket: AuditTicket, record: StatementRecord, outcome: StatementOutcome): Promise<void> | undefined;
   lifecycle(event: LifecycleEvent): void;
 }

@@ -29,6 +29,7 @@ export type SessionErrorCode =
   | 'upstream-tls'
   | 'pooler-undeclared'
   | 'upstream-lost'
+  | 'outcome-unwritten'
   | 'protocol-violation'
   | 'message-too-large'
   | 'shutting-down'
@@ -293,6 +294,14 @@ export const errorCatalog = {
     'interrupted',
     'warn',
     'reconnect; the statement may or may not have been committed',
+  ),
+  'outcome-unwritten': fatal(
+    // transaction_resolution_unknown
+    '08007',
+    'audit',
+    'interrupted',
+    'error',
+    'reconnect; the statement may have been committed; check the disk that holds audit.spool',
   ),
   'protocol-violation': fatal(
     '08P01',

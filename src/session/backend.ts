@@ -22,6 +22,7 @@ import { doubtEffect, settleEffect } from './effects.js';
 import { positionsOf } from './error-position.js';
 import type { Hold } from './hold.js';
 import { isPoisonError, refusalFrame } from './poison.js';
+import { OutcomeUnwritten } from './outcome-unwritten.js';
 import { severityOf } from './severity.js';
 import type { SessionState } from './session-state.js';
 import type { RunLedger } from './statement-run.js';
@@ -311,8 +312,10 @@ export class Backend implements FrameSink {
     const goOn = (): void => {
       this.settled = true;
     };
-    // The statement has run and its intent is on disk: a lost outcome is closed as interrupted by the audit itself.
-    return this.to.hold.until(promise, goOn, goOn);
+    return this.to.hold.until(promise, goOn, (cause) => {
+      // FAIL-CLOSED: who is told of the end of a result is in the audit with all that is known of it.
+      throw new OutcomeUnwritten('the outcome of a statement is not written', { cause });
+    });
   }
 
   /** Undefined only where it does no harm, in an exempt session. */

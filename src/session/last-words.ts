@@ -6,6 +6,7 @@ import { errorCatalog, type SessionErrorCode } from '../errors/catalog.js';
 import { encodeErrorResponse } from '../wire/messages/error-response.js';
 import { ProtocolViolation } from '../wire/protocol-violation.js';
 import type { SaslProblem } from './auth/sasl-problem.js';
+import { OutcomeUnwritten } from './outcome-unwritten.js';
 import type { SessionReports } from './session-reports.js';
 import { UpstreamTlsFailure } from './upstream-connection.js';
 
@@ -81,6 +82,10 @@ export class LastWords {
     if (error instanceof ProtocolViolation) {
       this.to.reports.protocolBroken(error.message);
       this.fatal('protocol-violation', error.message);
+      return;
+    }
+    if (error instanceof OutcomeUnwritten) {
+      this.fatal('outcome-unwritten', 'the audit log does not take the end of the statement, which has run');
       return;
     }
     this.to.reports.bug(error);

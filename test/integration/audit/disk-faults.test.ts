@@ -43,7 +43,16 @@ async function run(log: AuditLog, ran: string[]): Promise<void> {
   const ticket = log.intent(statement());
   await ticket.ready;
   ran.push(ticket.uid);
-  await log.outcome(ticket, statement(), success);
+  const written = log.outcome(ticket, statement(), success);
+  // The end of a statement that has run waits for the disk.
+  await Promise.race([written, failing(log, written)]);
+}
+
+async function failing(log: AuditLog, instead: Promise<void> | undefined): Promise<void> {
+  const wait = { over: false };
+  const end = (): boolean => (wait.over = true);
+  instead?.then(end, end);
+  while (!wait.over && !log.state().spoolFailing) await sleep(5);
 }
 
 /** Runs statements until one is refused. */
@@ -77,11 +86,15 @@ describe('a full disk (tmpfs)', () => {
         disk.fill();
         await untilRefused(log, ran);
         expect(log.state().spoolFailing).toBe(true);
-        // It has run: its event must come, whatever the client is told now.
-        await expect(log.outcome(underWay, statement(), success)).rejects.toThrow(AuditUnavailableError);
+        let written = false;
+        const ended = log.outcome(underWay, statement(), success)?.then(() => (written = true));
         await expect(run(log, ran)).rejects.toThrow(AuditUnavailableError);
+        // It has run: its client has the end of the result only once that is in the log.
+        await sleep(300);
+        expect(written).toBe(false);
         disk.free();
         await recovered(log);
+        await ended;
         ran.push(underWay.uid);
         await run(log, ran);
         await log.close();
@@ -93,6 +106,34 @@ describe('a full disk (tmpfs)', () => {
         expect(told.length).toBe(2);
         expect(told[0]).toMatch(/cannot be written: free space.*\(ENOSPC\)/);
         expect(told[1]).toMatch(/can be written again/);
+      } finally {
+        await disk.stop();
+      }
+    }));
+
+  it('strict: tells that the end of a statement cannot be written when it has waited long enough, and has it all the same', () =>
+    inTemporaryDirectory(async (directory) => {
+      const disk = await smallDisk(join(directory, 'disk'), '2m');
+      try {
+        const log = await open(disk.path, { patienceMs: 100 });
+        const [before, behind] = [log.intent(statement()), log.intent(statement())];
+        await Promise.all([before.ready, behind.ready]);
+        disk.fill();
+        await untilRefused(log, []);
+        await expect(log.outcome(before, statement(), success)).rejects.toThrow(AuditUnavailableError);
+        await expect(log.outcome(behind, statement(), success)).rejects.toThrow(AuditUnavailableError);
+        disk.free();
+        await recovered(log);
+        const after = log.intent(statement());
+        await after.ready;
+        await log.outcome(after, statement(), success);
+        await log.close();
+        const statuses = new Map(events(disk.path).map(({ metadata, status }) => [metadata.uid, status]));
+        expect([before, behind, after].map(({ uid }) => statuses.get(uid))).toEqual([
+          'Success',
+          'Success',
+          'Success',
+        ]);
       } finally {
         await disk.stop();
       }

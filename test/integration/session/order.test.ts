@@ -448,6 +448,26 @@ describe.each(postgresVersions)('order and state on PostgreSQL %i', (version) =>
     client.close();
   });
 
+  test.each([
+    ['a simple query', [query('SELECT 1')]],
+    ['a text of two', [query('SELECT 1; SELECT 2')]],
+    ['an Execute', [parse('SELECT 1'), bind(), execute(), sync]],
+    ['one that fails', [query('SELECT 1/0')]],
+  ])(
+    'FAIL-CLOSED: the client of a statement whose end cannot be recorded never has the end of its result: %s',
+    async (_, messages) => {
+      proxy.audit.outcomeFor = () => Promise.reject(new Error('disk full'));
+      const client = await viaProxy();
+      client.messages.length = 0;
+      client.send(...messages);
+      await client.untilClosed();
+      proxy.audit.outcomeFor = () => undefined;
+      const told = s.transcript(client.messages);
+      expect(told.at(-1)).toBe('error 08007');
+      expect(told.filter((line) => /^(complete|ready|empty|error (?!08007))/.test(line))).toEqual([]);
+    },
+  );
+
   test('an unknown relation refreshes the catalog once', async () => {
     proxy.planner.known = false;
     const before = proxy.refreshes;

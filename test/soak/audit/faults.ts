@@ -27,6 +27,20 @@ async function redisPid({ withRedis }: World): Promise<number> {
   return Number(/process_id:(\d+)/.exec(info)?.[1]);
 }
 
+/** Until the answer is called. */
+function fillDisk({ disk, served }: World): () => void {
+  if (disk !== undefined) {
+    disk.fill();
+    return () => disk.free();
+  }
+  // Where nothing may be mounted, the files of the spool may not grow: EFBIG in place of ENOSPC (setrlimit(2)).
+  const limit = (bytes: string): void => {
+    for (const pid of served.pids()) execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}`]);
+  };
+  limit('4096:');
+  return () => limit('unlimited:');
+}
+
 export const faults: readonly Fault[] = [
   { name: 'none', kills: false, run: (_, random) => between(random, 200, 600) },
   {
@@ -120,16 +134,22 @@ export const faults: readonly Fault[] = [
     kills: false,
     short: true,
     refuses: true,
-    async run({ disk, served }, random) {
-      // Where nothing may be mounted, the files of the spool may not grow: EFBIG in place of ENOSPC (setrlimit(2)).
-      const limit = (bytes: string): void => {
-        for (const pid of served.pids()) execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}`]);
-      };
-      if (disk === undefined) limit('4096:');
-      else disk.fill();
+    async run(world, random) {
+      const free = fillDisk(world);
       await between(random, 800, 1_800);
-      if (disk === undefined) limit('unlimited:');
-      else disk.free();
+      free();
+    },
+  },
+  {
+    // What had run when the disk failed has its intent there and no more.
+    name: 'disk-full-kill',
+    kills: true,
+    async run(world, random) {
+      const free = fillDisk(world);
+      await between(random, 300, 1_500);
+      await world.served.kill(random.chance(0.5));
+      free();
+      await world.served.start();
     },
   },
   {
@@ -164,7 +184,7 @@ export const combined: Fault = {
   async run(world, random, load) {
     // One of each group, since two faults must not start the same server at once.
     const groups = [
-      ['proxy-kill', 'worker-kill', 'disk-full'],
+      ['proxy-kill', 'worker-kill', 'disk-full', 'disk-full-kill'],
       ['redis-kill', 'redis-stop', 'network-cut', 'redis-kill-everysec', 'redis-hang'],
       ['postgres-restart', 'connections-torn'],
     ];
