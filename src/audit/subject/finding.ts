@@ -11,6 +11,8 @@ export type Doubt =
   | 'written'
   /** How it ended is not known: the proxy or the connection ended before it. */
   | 'interrupted'
+  /** Refused by the policy and run all the same (`mode: observe`), before it was known what it reads. */
+  | 'unread'
   /** A session that the policy does not govern: what it read is not known. */
   | 'exempt'
   /** Such a session itself: the policy may record its connections alone. */
@@ -42,6 +44,8 @@ export function findingOf(event: AuditEvent, hmacs: ReadonlySet<string>): Findin
   const lost = lostBy(event);
   if (lost > 0) return possible('lost', lost);
   const reached = unmapped.subject_tables.length > 0;
+  if (event.action_id === action.observed && !reached && unmapped.rules.some(isOwnRule))
+    return possible('unread');
   if (event.action_id === action.denied && status === 'Refused')
     return reached
       ? { kind: 'refused' }
@@ -58,6 +62,11 @@ export function findingOf(event: AuditEvent, hmacs: ReadonlySet<string>): Findin
   if (unmapped.exempt) return possible('exempt');
   if (subjects === null) return possible(WRITES.has(event.activity_name) ? 'written' : 'no-key');
   return subjects.truncated ? possible('incomplete') : undefined;
+}
+
+/** Of pgveil's own rules, which a policy does not write: it did not understand the statement, or opens it to nobody. */
+function isOwnRule(rule: string): boolean {
+  return rule.startsWith('pgveil:');
 }
 
 function possible(doubt: Doubt, count = 1): Finding {

@@ -16,6 +16,7 @@ const doubts: Readonly<Record<Doubt, string>> = {
     "returned rows from subjects' tables without anybody's key (aggregates, results without the key column)",
   written: "wrote rows of subjects' tables; whose is not recorded",
   interrupted: 'was interrupted; what it had returned by then is not known',
+  unread: 'ran although the policy refuses it (mode: observe); what it read is not known',
   exempt: 'ran in a session that the policy does not govern; what it read is not known',
   'exempt-session': 'sessions that the policy does not govern; it may not record their statements',
   lost: 'events that could not be kept, or whose place in the spool was damaged',

@@ -67,6 +67,14 @@ export const happened: readonly Told[] = [
     { decision: 'deny', facts: { ...facts, tables: [], columns: {}, subjectTables: [] } },
     { status: 'refused', rows: 0, refusal },
   ),
+  said(
+    {
+      decision: 'observe',
+      command: 'DO',
+      facts: { ...facts, tables: [], columns: {}, subjectTables: [], rules: ['pgveil:statements'] },
+    },
+    { rows: 0 },
+  ),
 ];
 
 export const START = Date.UTC(2026, 2, 1);

@@ -87,6 +87,7 @@ describe.each(['stream', 'spool'] as const)('over a %s', (name) => {
       'interrupted 1 crm_marketing 0',
       'lost 12 pgveil 0',
       'no-key 1 crm_marketing 3',
+      'unread 1 crm_marketing 0',
       'written 1 crm_marketing 3',
     ]);
   });
