@@ -4,8 +4,6 @@
  */
 import { connectRedis, describeRedisError, type RedisClient } from '../redis-connection.js';
 import type { RedisTarget } from '../redis-target.js';
-import type { Entry } from './page-parser.js';
-import { PageReader } from './page-reader.js';
 import { standsAt } from './stands-at.js';
 import { digitAt, KeptEvent, type StoredItem } from './stored-event.js';
 
@@ -16,6 +14,9 @@ export interface StreamRange {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
 }
+
+/** Its id, and names and values in turn. */
+type Entry = readonly [Buffer, readonly Buffer[]];
 
 /** Small enough that what is made of a page is gone before the collector of garbage moves it. */
 const PAGE = 1_000;
@@ -66,12 +67,11 @@ async function* pages(
   const newest = await newestId(redis, stream);
   const total = await redis.xlen(stream);
   const end = to === undefined ? '+' : String(to);
-  const reader = new PageReader(redis, stream);
   const page = (start: string): Promise<readonly Entry[]> => {
-    const answer = reader.page(start, end, PAGE);
+    const answer = redis.xrangeBuffer(stream, start, end, 'COUNT', PAGE) as Promise<unknown>;
     // Nobody waits for a page that was fetched ahead when the reader stops early.
     answer.catch(() => undefined);
-    return answer;
+    return answer as Promise<readonly Entry[]>;
   };
   let next = page(from === undefined ? '-' : String(Math.max(0, from)));
   const items = new Entries();

@@ -15,7 +15,7 @@ export interface Fault {
   readonly refuses?: boolean;
   /** Needs a world with a Sentinel. */
   readonly sentinel?: boolean;
-  readonly run: (world: World, random: Random, load: Pick<Load, 'vanish'>) => Promise<void>;
+  readonly run: (world: World, random: Random, load: Pick<Load, 'vanish' | 'untilRefused'>) => Promise<void>;
 }
 
 /** Long enough for the harm to be felt. */
@@ -134,9 +134,10 @@ export const faults: readonly Fault[] = [
     kills: false,
     short: true,
     refuses: true,
-    async run(world, random) {
+    async run(world, random, load) {
       const free = fillDisk(world);
-      await between(random, 800, 1_800);
+      if (world.options.durability === 'strict') await load.untilRefused(random);
+      await between(random, 500, 1_500);
       free();
     },
   },

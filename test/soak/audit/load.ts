@@ -20,6 +20,9 @@ export interface Sent {
   answered: number;
 }
 
+/** cannot_connect_now: the audit takes no events. */
+export const REFUSED = '57P03';
+
 export interface LoadOptions {
   readonly port: number;
   readonly database: string;
@@ -58,6 +61,33 @@ export class Load {
   vanish(random: Random): void {
     for (const { socket } of this.#open)
       if (random.chance(0.3)) socket.once('data', () => socket.resetAndDestroy());
+  }
+
+  /**
+   * Further clients, one after the other, until one is refused for the audit's sake: those that are there may all be
+   * waiting for the end of what they have begun.
+   */
+  async untilRefused(random: Random): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (!this.#stopping && !this.errors.has(REFUSED) && Date.now() < deadline) {
+      let client: RawClient | undefined;
+      let late: NodeJS.Timeout | undefined;
+      try {
+        client = await this.#login('crm_support');
+        this.#open.add(client);
+        late = setTimeout(() => client?.close(), 500);
+        const again = prepared(this.#options.markers.next(), false);
+        this.#register(again.text);
+        await this.#converse(client, [again.segment]);
+        await this.#converse(client, this.#pipeline(random, false, again.text));
+      } catch {
+        await sleep(20);
+      } finally {
+        clearTimeout(late);
+        client?.close();
+        if (client !== undefined) this.#open.delete(client);
+      }
+    }
   }
 
   async #client(random: Random, exempt: boolean): Promise<void> {

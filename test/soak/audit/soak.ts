@@ -4,7 +4,7 @@ import { Random } from '../random.js';
 import { ChainState } from './chain-state.js';
 import type { Fault } from './faults.js';
 import { judge, type Evidence, type Verdict } from './join.js';
-import { Load } from './load.js';
+import { Load, REFUSED } from './load.js';
 import { Markers } from './statements.js';
 import { DATABASE, type World } from './world.js';
 
@@ -70,7 +70,7 @@ export class AuditSoak {
     const evidence = { sent: load.sent, executed: world.log.executed(), entries };
     inspect?.(evidence, this.#chains.fork());
     const verdict = judge(evidence, this.#chains);
-    const unavailable = load.errors.get('57P03') ?? 0;
+    const unavailable = load.errors.get(REFUSED) ?? 0;
     if (fault.refuses === true && world.options.durability === 'strict' && unavailable === 0)
       problems.push('no statement was refused while the disk was full');
     return { ...verdict, fault: fault.name, unavailable, problems };
