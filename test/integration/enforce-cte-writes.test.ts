@@ -1,7 +1,7 @@
 /** Writes in WITH queries, and several in one statement: each is guarded by itself, and what they return is masked. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Refused, type Governed } from '../support/governed.js';
-import { postgresVersions } from '../support/servers.js';
+import { versionsOfLongTests } from '../support/servers.js';
 
 import { judgesWrites, startWriteWorlds, type WriteWorlds } from '../support/write-worlds.js';
 
@@ -93,7 +93,7 @@ const refused = [
   ],
 ] as const;
 
-describe.each(postgresVersions)('writes in WITH on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('writes in WITH on PostgreSQL %i', (version) => {
   let plain: Governed;
   let worlds: WriteWorlds;
   beforeAll(async () => {

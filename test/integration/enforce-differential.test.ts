@@ -14,7 +14,7 @@ import { defaultSqlLimits } from '../../src/sql/limits.js';
 import { openParser, type Parser } from '../../src/sql/parse.js';
 import { createDatabase, type TestDatabase } from '../support/databases.js';
 import { boundPolicy, governed, type Governed } from '../support/governed.js';
-import { postgresVersions } from '../support/servers.js';
+import { versionsOfLongTests } from '../support/servers.js';
 import { corpus } from './resolve-corpus/statements.js';
 
 /** Every plain table of the corpus; partitions and children follow their parents. */
@@ -54,7 +54,7 @@ const knownRefusals = /system column/;
 /** A row rule cannot be moved onto a view that may compute other things under the same names. */
 const refusedViews = /relation "[^"]+" is not open/;
 
-describe.each(postgresVersions)('a policy that hides nothing, on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('a policy that hides nothing, on PostgreSQL %i', (version) => {
   let db: TestDatabase;
   let client: pg.Client;
   let catalog: Catalog;
@@ -133,7 +133,7 @@ describe.each(postgresVersions)('a policy that hides nothing, on PostgreSQL %i',
 /** Every relation that the sample policy protects or that hangs on one. */
 const protectedTables = ['customers', 'leads', 'orders', 'order_items', 'payments', 'tickets'];
 
-describe.each(postgresVersions)('over tables that hold the masked data, on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('over tables that hold the masked data, on PostgreSQL %i', (version) => {
   let real: Governed;
   let db: TestDatabase;
   let client: pg.Client;

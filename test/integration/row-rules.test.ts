@@ -1,7 +1,7 @@
 /** Rules over rows (`rows`, `restricted`, `retention`, consent) at their edges, on real servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { crmPolicy, governed, type Governed } from '../support/governed.js';
-import { postgresVersions } from '../support/servers.js';
+import { versionsOfLongTests } from '../support/servers.js';
 
 const setup = `
   CREATE TABLE visits (
@@ -34,7 +34,7 @@ function policyWith(change: { rows?: string; retention?: string }): string {
     );
 }
 
-describe.each(postgresVersions)('rules over rows on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('rules over rows on PostgreSQL %i', (version) => {
   const open: Governed[] = [];
   const start = async (change: { rows?: string; retention?: string }): Promise<Governed> => {
     const one = await governed(version, { policy: policyWith(change), setup });

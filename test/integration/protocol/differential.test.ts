@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type pg from 'pg';
 import { createDatabase, passwords, type TestDatabase } from '../../support/databases.js';
-import { postgresServer, postgresVersions } from '../../support/servers.js';
+import { postgresServer, versionsOfLongTests } from '../../support/servers.js';
 import * as s from '../session/support.js';
 import { converse, type Cut, describeStep, type Outcome, shape, type Step } from './conversation.js';
 import { randomScript } from './grammar.js';
@@ -83,7 +83,7 @@ function plain(text: string): string {
   return text.replaceAll(/\s*(?:;\s*)+/g, ';').replace(/;$/, '');
 }
 
-describe.each(postgresVersions)('messages through the proxy on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('messages through the proxy on PostgreSQL %i', (version) => {
   const tableCuts: readonly Cut[] = version === 18 ? ['whole', 'messages'] : ['pieces'];
   let db: TestDatabase;
   let proxy: s.Proxy;

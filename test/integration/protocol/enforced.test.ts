@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FrontendMessage } from '../../../src/wire/frontend-message.js';
 import { passwords } from '../../support/databases.js';
 import { type Proxy, startProxy } from '../../support/proxy.js';
-import { postgresVersions } from '../../support/servers.js';
+import { versionsOfLongTests } from '../../support/servers.js';
 import { converse, type Cut, describeStep, type Outcome, shape, type Step } from './conversation.js';
 import { randomScript } from './grammar.js';
 import { scripts } from './scripts.js';
@@ -19,7 +19,7 @@ function known(step: FrontendMessage): FrontendMessage {
   return { ...step, sql: Buffer.from('SELECT 1/0') };
 }
 
-describe.each(postgresVersions)('enforced conversations on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('enforced conversations on PostgreSQL %i', (version) => {
   const cut: Cut = version === 18 ? 'messages' : 'whole';
   let proxy: Proxy;
   let keeper: pg.Client;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FrontendMessage } from '../../../src/wire/frontend-message.js';
 import { createDatabase, passwords, type TestDatabase } from '../../support/databases.js';
-import { postgresVersions } from '../../support/servers.js';
+import { versionsOfLongTests } from '../../support/servers.js';
 import * as s from './support.js';
 
 const { bind, copyData, copyDone, execute, flush, parse, query, sync } = s;
@@ -107,7 +107,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe.each(postgresVersions)('Terminate on PostgreSQL %i', (version) => {
+describe.each(versionsOfLongTests)('Terminate on PostgreSQL %i', (version) => {
   let db: TestDatabase;
   let proxy: s.Proxy;
 

@@ -12,6 +12,7 @@ test('INVARIANT(one-end): a place that comes behind the end of its session is le
   let lookedUp = 0;
   let left = 0;
   const proxy = await s.startProxy(db, {
+    limits: { startupTimeoutMs: 500, authTimeoutMs: 500 },
     places: { take: () => new Promise((resolve) => (answer = resolve)) },
     authentication: {
       find: () => {
