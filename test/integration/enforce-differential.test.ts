@@ -177,8 +177,8 @@ describe.each(versionsOfLongTests)('over tables that hold the masked data, on Po
       const differing: unknown[] = [];
       let same = 0;
       for (const { sql, searchPath } of corpus()) {
-        // The system catalogs of two databases differ in their object numbers.
-        if (/pg_class|regclass/.test(sql) || draws.test(sql)) continue;
+        // The system catalogs of two databases differ in their object numbers, and in the order of their rows.
+        if (/pg_class|regclass|information_schema\.tables LIMIT/.test(sql) || draws.test(sql)) continue;
         const session = real.session(role, { searchPath });
         const [plan] = (await real.plan(sql, session)).plans;
         if (plan!.kind === 'refuse') continue;
