@@ -60,14 +60,15 @@ export async function startSentinel(
 /** Two nodes; the first one serves all slots. */
 export async function startCluster(): Promise<readonly [RedisServer, RedisServer]> {
   const settings = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000' };
-  const nodes = await Promise.all([
-    startRedis({ appendonly: true, settings }),
-    startRedis({ appendonly: true, settings }),
-  ]);
+  // Redis's own choice, 10,000 above the other port, is where Linux hands out ports for outgoing connections (free-port.ts).
+  const buses = [await freePort(), await freePort()] as const;
+  const node = (bus: number): Promise<RedisServer> =>
+    startRedis({ appendonly: true, settings: { ...settings, 'cluster-port': String(bus) } });
+  const nodes = await Promise.all([node(buses[0]), node(buses[1])]);
   const [first, second] = nodes.map(({ url }) => new Redis(url)) as [Redis, Redis];
   try {
     await first.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await second.cluster('MEET', '127.0.0.1', nodes[0].port);
+    await second.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0].port, buses[0]);
     const known = async (node: Redis): Promise<boolean> =>
       /cluster_state:ok[\s\S]*cluster_known_nodes:2/.test(await node.cluster('INFO'));
     while (!(await known(first)) || !(await known(second))) await sleep(20);
