@@ -18,7 +18,7 @@ export interface SmallDisk {
 const run = promisify(execFile);
 
 /** Undefined where nothing may be mounted. */
-export async function mountSmallDisk(path: string, size = '512m'): Promise<SmallDisk | undefined> {
+export async function mountSmallDisk(path: string, size = '1g'): Promise<SmallDisk | undefined> {
   mkdirSync(path, { recursive: true });
   try {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'pgveil-soak', path]);

@@ -178,8 +178,9 @@ async function untilServerIdle(server: PostgresServer): Promise<void> {
 async function untilShipped(served: Served, withRedis: World['withRedis']): Promise<void> {
   const deadline = Date.now() + 60_000;
   const length = (): Promise<number> => withRedis((client) => client.xlen(STREAM));
-  // Twice the same, since an event is written and synced a moment after its statement.
-  for (let quiet = 0, before = -1; quiet < 3;) {
+  // Several times the same, since an event is written and synced a moment after its statement, and one that waits in memory
+  // for a disk that was full is tried again every 250 ms.
+  for (let quiet = 0, before = -1; quiet < 6;) {
     const waiting = await served.metric('pgveil_audit_spool_bytes');
     const now = await length();
     quiet = waiting === 0 && now === before ? quiet + 1 : 0;
