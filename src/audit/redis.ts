@@ -13,6 +13,7 @@ import { readVerdict, type SettingsVerdict } from './redis-settings.js';
 import { redisDetails, type RedisTarget } from './redis-target.js';
 import { loadCursor, saveCursor } from './spool-cursor.js';
 import { recordKind, type RawRecord } from './spool-format.js';
+import { Seldom } from './seldom.js';
 import { SpoolReader, type SpoolPosition } from './spool-reader.js';
 import type { Spool } from './spool.js';
 
@@ -61,8 +62,8 @@ export class Shipper {
   #toldDown = false;
   #lastError: string | undefined;
   #toldRefusal: { readonly reason: string; readonly at: number } | undefined;
-  #toldForkAt: number | undefined;
-  #toldCursorAt: number | undefined;
+  readonly #forkTold = new Seldom(TELL_AGAIN_MS);
+  readonly #cursorTold = new Seldom(TELL_AGAIN_MS);
   #stopping = false;
   #savedAt = 0;
   #shipped = 0;
@@ -310,9 +311,7 @@ export class Shipper {
 
   /** Where two ship the same spool, each batch of the one is a fork to the other. */
   #tellFork(sequence: number): void {
-    const at = performance.now();
-    if (this.#toldForkAt !== undefined && at - this.#toldForkAt < TELL_AGAIN_MS) return;
-    this.#toldForkAt = at;
+    if (!this.#forkTold.due()) return;
     this.#options.onProblem(
       'error',
       `Redis has an event ${sequence} of this pgveil (instance ${this.#options.spool.instance}) that is not the one in its spool: the spool was set back or copied. What the cursor has not passed is shipped; run pgveil audit verify, and let no two pgveil share a name or a copied spool`,
@@ -391,9 +390,7 @@ export class Shipper {
 
   /** It is tried twice a second. */
   #tellCursor(error: unknown): void {
-    const at = performance.now();
-    if (this.#toldCursorAt !== undefined && at - this.#toldCursorAt < TELL_AGAIN_MS) return;
-    this.#toldCursorAt = at;
+    if (!this.#cursorTold.due()) return;
     this.#options.onProblem(
       'warn',
       `how far the audit spool is shipped cannot be noted, or shipped segments not be deleted: make room on its disk, and give all files in it to the user that runs pgveil (${describeRedisError(error)})`,

@@ -3,15 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { Redis } from 'ioredis';
-import pc from 'picocolors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { segmentName } from '../../../src/audit/spool-format.js';
 import type { SubjectAnswer } from '../../../src/audit/subject/answer.js';
 import { registerSubject } from '../../../src/cli/commands/audit-subject.js';
-import { CommandFailure } from '../../../src/cli/exit.js';
 import { redisServer } from '../../support/servers.js';
+import { runAudit, type Outcome } from './command.js';
 import { hmacKey, sealed, segmentOf } from './subject-events.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pgveil-subject-command-'));
@@ -40,35 +38,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Outcome {
-  readonly code: number | undefined;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function run(...args: string[]): Promise<Outcome> {
-  let out = '';
-  let error = '';
-  let code: number | undefined;
-  const colours = pc.createColors(false);
-  const io = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (error += text),
-    colours,
-    errColours: colours,
-  };
-  const audit = new Command('audit').exitOverride().configureOutput({ writeErr: io.err });
-  registerSubject(audit, io, (given) => {
-    code = given;
-  });
-  try {
-    await audit.parseAsync(['subject', ...args], { from: 'user' });
-  } catch (thrown) {
-    if (!(thrown instanceof CommandFailure)) throw thrown;
-    return { code: thrown.exitCode, out, error: error + thrown.message };
-  }
-  return { code, out, error };
-}
+const run = (...args: string[]): Promise<Outcome> => runAudit(registerSubject, 'subject', args);
 
 const whole = ['--spool', at('whole')];
 const inRedis = ['--redis', redisServer().url, '--stream', stream, '--key-file', at('hmac.key')];

@@ -2,18 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import pc from 'picocolors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpointKey } from '../../../src/app/checkpoint-key.js';
 import { openAuditLog } from '../../../src/audit/log.js';
 import type { VerifyResult } from '../../../src/audit/verify/result.js';
 import { registerVerify } from '../../../src/cli/commands/audit-verify.js';
-import { CommandFailure } from '../../../src/cli/exit.js';
 import { configFacts, loadConfig } from '../../../src/config/load.js';
 import type { Config } from '../../../src/config/schema.js';
 import { redisServer } from '../../support/servers.js';
 import { statement, success } from '../../unit/audit/samples.js';
+import { runAudit, type Outcome } from './command.js';
 import { changed, writeHonestLog, writeSpool, type HonestLog } from './tampering.js';
 
 let folder: string;
@@ -39,39 +37,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Outcome {
-  readonly code: number | undefined;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function run(...args: string[]): Promise<Outcome> {
-  let out = '';
-  let error = '';
-  let code: number | undefined;
-  const colours = pc.createColors(false);
-  const io = {
-    out: (text: string) => (out += text),
-    err: (text: string) => (error += text),
-    colours,
-    errColours: colours,
-  };
-  const audit = new Command('audit').exitOverride().configureOutput({ writeErr: io.err });
-  registerVerify(
-    audit,
-    { ...io, out: (text) => void io.out(text), err: (text) => void io.err(text) },
-    (given) => {
-      code = given;
-    },
-  );
-  try {
-    await audit.parseAsync(['verify', ...args], { from: 'user' });
-  } catch (thrown) {
-    if (!(thrown instanceof CommandFailure)) throw thrown;
-    return { code: thrown.exitCode, out, error: error + thrown.message };
-  }
-  return { code, out, error };
-}
+const run = (...args: string[]): Promise<Outcome> => runAudit(registerVerify, 'verify', args);
 
 describe('pgveil audit verify', () => {
   it('ends with 0 on a clean log, and says what it could not look at', async () => {
